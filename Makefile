@@ -1,0 +1,47 @@
+# Every target sets up what it needs first, and only what is missing.
+CONF ?= conf/local.yaml
+PYTHON := .venv/bin/python
+NIGHTLY := $(PYTHON) jobs/nightly.py --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup nightly backtest test test-faults check format lock conf clean
+
+help:  ## Shows this list
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## Makes .venv ready; does only what is missing
+	@scripts/setup.sh
+
+nightly: setup  ## Runs a night: [CONF=conf/datasets/X.yaml] [DS=2011-09-30] [SET=item_cf.k=100]
+	@$(NIGHTLY) $(if $(DS),--ds $(DS))
+
+backtest: setup  ## Runs the night of DS, then judges its lists by the events up to UNTIL
+	@test -n "$(DS)" -a -n "$(UNTIL)" || { echo "make backtest: DS and UNTIL are needed, such as DS=2011-08-31 UNTIL=2011-09-30" >&2; exit 64; }
+	@$(NIGHTLY) --ds $(DS) --to recommend
+	@$(PYTHON) jobs/ingest.py --conf-file $(CONF) --ds $(UNTIL)
+	@$(PYTHON) jobs/evaluate.py --conf-file $(CONF) --ds $(DS)
+
+test: setup  ## Runs every test that this machine can run, and says what it left out
+	@$(PYTHON) -m pytest
+
+test-faults: setup  ## Runs the fault tests only: real processes, killed
+	@$(PYTHON) -m pytest -m faults
+
+check: setup  ## Lints, checks format and types, and the order of the layers
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: setup  ## Formats the code
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+lock:  ## Resolves setup.py's pins again into requirements.lock
+	@scripts/lock.sh
+
+conf: setup  ## Writes conf/base.yaml from the definitions in lib/nightshelf/config
+	@$(PYTHON) -m nightshelf.config > conf/base.yaml
+
+clean:  ## Removes .venv and ./warehouse
+	rm -rf .venv warehouse

@@ -1,0 +1,1 @@
+"""Item-based collaborative filtering: from events to the neighbours of every item."""

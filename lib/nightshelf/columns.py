@@ -1,0 +1,47 @@
+"""Column names, event types and the transform type that every package shares."""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from pyspark.sql import DataFrame
+
+Transform: TypeAlias = Callable[[DataFrame], DataFrame]
+
+DS: Final = "ds"
+USER: Final = "user_id"
+ITEM: Final = "item_id"
+EVENT_TYPE: Final = "event_type"
+EVENT_TS: Final = "event_ts"
+QUANTITY: Final = "quantity"
+PRICE: Final = "price"
+RATING: Final = "rating"
+QUERY: Final = "query"
+POSITION: Final = "position"
+SESSION: Final = "session_id"
+SOURCE_ROW: Final = "source_row"
+
+TITLE: Final = "title"
+CATEGORY: Final = "category"
+STOCK: Final = "stock"
+DELISTED: Final = "delisted"
+ATTRIBUTES: Final = "attributes"
+VALID_FROM: Final = "valid_from"
+
+WEIGHT: Final = "weight"
+LAST_TS: Final = "last_ts"
+
+RANK: Final = "rank"
+SCORE: Final = "score"
+SOURCE: Final = "source"
+REASON: Final = "reason"
+SEED_ITEM: Final = "seed_item_id"
+NEIGHBOUR: Final = "neighbour_id"
+SIMILARITY: Final = "similarity"
+CO_USERS: Final = "co_users"
+MODEL_ID: Final = "model_id"
+RUN_ID: Final = "run_id"
+
+EVENT_TYPES: Final = ("impression", "view", "click", "cart", "purchase", "rating", "search")
+
+NEW_USER: Final = "__new__"
+"""The user_id under which the list for everyone without a history is published."""

@@ -1,0 +1,32 @@
+"""The typed, frozen configuration of a run."""
+
+from nightshelf.config.load import config_hash, load
+from nightshelf.config.render import resolved
+from nightshelf.config.sections import (
+    Config,
+    EvaluateConfig,
+    FeedbackConfig,
+    IngestConfig,
+    ItemCfConfig,
+    PrivacyConfig,
+    RecommendConfig,
+    SimulateConfig,
+    SparkConfig,
+    WarehouseConfig,
+)
+from nightshelf.config.sources import (
+    ColumnRef,
+    ColumnSpec,
+    EventSource,
+    FileSource,
+    ItemSource,
+    Sources,
+    UserSource,
+)
+
+__all__ = [
+    "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource", "FeedbackConfig",
+    "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource", "PrivacyConfig",
+    "RecommendConfig", "SimulateConfig", "Sources", "SparkConfig", "UserSource", "WarehouseConfig",
+    "config_hash", "load", "resolved",
+]  # fmt: skip

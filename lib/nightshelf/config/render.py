@@ -1,0 +1,48 @@
+"""The configuration as YAML: resolved for `--print-config`, with comments for conf/base.yaml."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from nightshelf.config.sections import Config
+
+HEADER = """\
+# Every key with its default. Made from the definitions in lib/nightshelf/config by `make conf`:
+# change a default there, and put a shop's own values into a file of its own.
+"""
+
+
+def resolved(config: Config) -> str:
+    """The configuration with every key that it holds, as YAML that `load` reads back."""
+    return yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True, width=100)
+
+
+def base() -> str:
+    """The text of conf/base.yaml."""
+    return HEADER + "\n".join(_section(Config())) + "\n"
+
+
+def _section(config: Config) -> Iterator[str]:
+    for name, value in config:
+        yield f"{name}:"
+        assert isinstance(value, BaseModel)
+        defaults = _plain(value)
+        for key, field in type(value).model_fields.items():
+            flow = yaml.safe_dump(
+                {key: defaults[key]}, default_flow_style=None, sort_keys=False, width=1000
+            )
+            shown = flow.strip().removeprefix("{").removesuffix("}") if flow[0] == "{" else flow
+            yield f"  {shown.strip()}  # {field.description}"
+
+
+def _plain(value: Any) -> Any:
+    """Models and tuples as YAML's own kinds; dates stay dates, so that they are read back as such."""
+    if isinstance(value, BaseModel):
+        return {key: _plain(inner) for key, inner in value}
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return value

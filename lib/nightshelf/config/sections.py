@@ -1,0 +1,209 @@
+"""Every key of the configuration: its type, range, default and meaning."""
+
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from nightshelf.config.section import Section
+from nightshelf.config.shop import simulated_sources
+from nightshelf.config.sources import Sources, Strings, _as_tuple
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+ReasonCode = Literal[
+    "malformed", "missing_user", "unknown_type", "ignored_type", "missing_item", "bad_time",
+    "before_shop", "future", "non_product", "bad_quantity", "bad_price", "bad_rating",
+    "bad_position", "duplicate", "robot", "return", "return_unmatched", "cancelled",
+]  # fmt: skip
+ActiveType = Literal["view", "click", "cart", "purchase", "rating"]
+
+
+class WarehouseConfig(Section):
+    root: str = Field("warehouse", min_length=1, description="root URI of all tables and models")
+    metastore_database: str | None = Field(
+        None, description="database in which tables are registered; null: by path only"
+    )
+    lock_stale_seconds: int = Field(
+        600, ge=30, description="a lock not renewed for so long has no owner any more (not file:)"
+    )
+    commit_wait_seconds: int = Field(
+        120, ge=0, description="longest wait for another commit to the same table"
+    )
+
+
+class SparkConfig(Section):
+    master: str = Field("local[*]", description="used where spark-submit names no master")
+    driver_memory: str = Field(
+        "4g", pattern=r"^\d+[mg]$", description="heap of a JVM that the job starts itself"
+    )
+    shuffle_partitions: int = Field(
+        8, ge=1, le=100_000, description="partitions of a shuffle; 2 to 4 a core"
+    )
+    conf: dict[str, str] = Field(
+        {}, description="any further Spark settings, passed on as they are"
+    )
+
+
+class LoggingConfig(Section):
+    format: Literal["auto", "plain", "json"] = Field(
+        "auto", description="auto: plain on a terminal, JSON lines elsewhere"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level")
+
+
+class IngestConfig(Section):
+    first_day: date = Field(
+        date(1995, 1, 1), description="the shop's first day; earlier events are refused"
+    )
+    window_days: int | None = Field(
+        None, ge=1, description="days read again each night for late events; null: all history"
+    )
+    max_price: float = Field(1_000_000.0, gt=0, description="a higher price is absurd")
+    robot_daily_events: int = Field(
+        2_000, ge=1, description="more events of a user on one day mark a robot's day"
+    )
+    session_gap_minutes: int = Field(
+        30, ge=1, description="a longer pause starts a new session where the source has none"
+    )
+    quarantine_limit: Share = Field(
+        0.05, description="largest share of rows refused as faulty before the run is stopped"
+    )
+    accept_new_schema: bool = Field(
+        False, description="goes on where a source's columns are not those of the last run"
+    )
+    quarantine_limits: dict[ReasonCode, Share] = Field(
+        {}, description="own limits by reason code, such as {missing_user: 0.3}"
+    )
+
+
+class SimulateConfig(Section):
+    enabled: bool = Field(
+        False, description="make the shop's data first; true where no events are configured"
+    )
+    seed: int = Field(7, ge=0, lt=2**32, description="another seed, another shop")
+    start: date = Field(date(2026, 1, 1), description="the shop's first simulated day")
+    days: int = Field(30, ge=2, le=3_650, description="days from the first")
+    users: int = Field(2_000, ge=1, le=50_000_000, description="shoppers")
+    items: int = Field(1_000, ge=12, le=100_000, description="products")
+    categories: int = Field(12, ge=1, le=12, description="product categories")
+    brands: int = Field(40, ge=1, le=80, description="brands")
+    sessions_per_day: float = Field(
+        0.25, gt=0, le=50, description="visits of an average shopper on an average day"
+    )
+    robot_share: Share = Field(0.002, description="share of users who are a robot for a day")
+    dirty_share: Share = Field(0.01, description="share of rows with a spoilt or repeated copy")
+    stockout_share: Share = Field(0.02, description="share of (item, day) without stock, about")
+
+
+class PrivacyConfig(Section):
+    pseudonymise: bool = Field(False, description="replace user ids by HMAC-SHA256 pseudonyms")
+    key_env: str = Field(
+        "NIGHTSHELF_PSEUDONYM_KEY",
+        pattern=r"^[A-Z][A-Z0-9_]*$",
+        description="environment variable that holds the pseudonym key",
+    )
+
+
+class FeedbackConfig(Section):
+    weights: dict[str, Annotated[float, Field(ge=0.0, le=1000.0)]] = Field(
+        {"view": 1.0, "click": 1.0, "cart": 3.0, "purchase": 5.0, "rating": 1.0},
+        description="how strongly an event of each type speaks for its item; 0 or absent: not",
+    )
+    positive_rating: float = Field(4.0, description="a rating from here on is a positive")
+
+    @field_validator("weights")
+    @classmethod
+    def _known_types(cls, weights: dict[str, float]) -> dict[str, float]:
+        known = get_args(ActiveType)
+        for kind in weights:
+            if kind not in known:
+                raise ValueError(f"no event type '{kind}' here; expected {', '.join(known)}")
+        return weights
+
+
+class ItemCfConfig(Section):
+    k: int = Field(50, ge=1, le=10_000, description="neighbours kept for each item")
+    half_life_days: float | None = Field(
+        60.0, gt=0, description="age at which an event counts half; null: no decay"
+    )
+    max_items_per_user: int = Field(
+        500, ge=1, description="only the newest so many items of a user count"
+    )
+    min_co_users: int = Field(2, ge=1, description="fewest users that two neighbours share")
+    shrinkage: float = Field(
+        10.0, ge=0, description="similarity is multiplied by n / (n + shrinkage), n the co-users"
+    )
+    blocks: int | None = Field(
+        None, ge=1, description="parts in which the items are worked on; null: one a core"
+    )
+    binary: bool = Field(False, description="every pair weighs 1, whatever the events")
+
+
+class RecommendConfig(Section):
+    k: int = Field(20, ge=1, le=1_000, description="items in each list")
+    recent_items: int = Field(
+        30, ge=1, description="newest items of a user whose neighbours are candidates"
+    )
+    candidates: int = Field(
+        200, ge=1, description="best neighbours of a user's recent items that are considered"
+    )
+    half_life_days: float | None = Field(
+        30.0, gt=0, description="age at which a recent item counts half as a seed; null: no decay"
+    )
+    trending_days: int = Field(7, ge=1, description="days over which trending items are counted")
+    top_categories: int = Field(
+        3, ge=0, description="best-loved categories of a user whose trending items are candidates"
+    )
+    per_category: int = Field(30, ge=1, description="trending items taken from each category")
+    category_weight: float = Field(
+        0.3, ge=0, description="weight of a category's trend beside item-CF, whose weight is 1"
+    )
+    trending_weight: float = Field(0.1, ge=0, description="weight of the shop's trend likewise")
+    repeatable: bool = Field(False, description="bought items may be shown again")
+    repeatable_categories: Strings = Field(
+        (), description="categories (or the path above them) whose bought items may be shown again"
+    )
+
+
+class EvaluateConfig(Section):
+    ks: Annotated[tuple[int, ...], BeforeValidator(_as_tuple)] = Field(
+        (5, 10, 20), min_length=1, description="list lengths at which lists are judged"
+    )
+    horizon_days: int = Field(
+        7, ge=1, le=365, description="days after ds whose events judge the lists of ds"
+    )
+    event_types: Annotated[tuple[ActiveType, ...], BeforeValidator(_as_tuple)] = Field(
+        ("click", "cart", "purchase", "rating"),
+        min_length=1,
+        description="events that make an item relevant",
+    )
+
+
+class Config(Section):
+    """The whole configuration of a run."""
+
+    warehouse: WarehouseConfig = WarehouseConfig()
+    spark: SparkConfig = SparkConfig()
+    logging: LoggingConfig = LoggingConfig()
+    simulate: SimulateConfig = SimulateConfig()
+    sources: Sources = Sources()
+    ingest: IngestConfig = IngestConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+    feedback: FeedbackConfig = FeedbackConfig()
+    item_cf: ItemCfConfig = ItemCfConfig()
+    recommend: RecommendConfig = RecommendConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _simulated_where_nothing_is_configured(cls, tree: Any) -> Any:
+        """Without a shop's own events the simulated shop is read, as plainly as any other."""
+        sources = tree.get("sources") or {} if isinstance(tree, dict) else None
+        if not isinstance(sources, dict) or sources.get("events"):
+            return tree
+        root = (tree.get("warehouse") or {}).get("root", "warehouse")
+        return {
+            **tree,
+            "simulate": {**(tree.get("simulate") or {}), "enabled": True},
+            "sources": {**sources, **simulated_sources(str(root))},
+        }

@@ -1,0 +1,40 @@
+"""One error type for each kind of mistake; each carries the exit code that a scheduler acts on.
+
+Codes follow sysexits.h where it has one: 64 usage, 65 data, 66 no input, 70 software, 75 temporary failure.
+A message is one line: what is wrong, where, what was expected, what was found, what to do next.
+"""
+
+from typing import ClassVar, Final
+
+EXIT_OK: Final = 0
+EXIT_BUG: Final = 70
+
+
+class NightshelfError(Exception):
+    """Something that the operator can act on, told in one line."""
+
+    exit_code: ClassVar[int] = EXIT_BUG
+
+
+class ConfigError(NightshelfError):
+    """Wrong arguments or configuration."""
+
+    exit_code = 64
+
+
+class DataQualityError(NightshelfError):
+    """A data-quality gate held the result back; nothing was published."""
+
+    exit_code = 65
+
+
+class MissingInputError(NightshelfError):
+    """An input that the step needs is not there."""
+
+    exit_code = 66
+
+
+class RetryLaterError(NightshelfError):
+    """Trying again later may work: a lock is held, or storage failed for a moment."""
+
+    exit_code = 75

@@ -1,0 +1,1 @@
+"""How good published lists were, by what users did next."""

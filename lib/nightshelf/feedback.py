@@ -1,0 +1,23 @@
+"""Which events tell that a user wanted an item, and how strongly."""
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import EVENT_TYPE, ITEM, RATING, Transform
+
+
+def positive_events(weights: Mapping[str, float], positive_rating: float) -> Transform:
+    """[silver.events] -> the same columns, only the rows that speak for the item.
+
+    An event counts when its type has a weight above 0 and names an item; a rating also has to reach
+    `positive_rating`.
+    """
+    types = sorted(kind for kind, weight in weights.items() if weight > 0)
+
+    def transform(events: DataFrame) -> DataFrame:
+        liked = (F.col(EVENT_TYPE) != "rating") | (F.col(RATING) >= positive_rating)
+        return events.where(F.col(EVENT_TYPE).isin(types) & F.col(ITEM).isNotNull() & liked)
+
+    return transform

@@ -1,0 +1,162 @@
+"""Items and users as a shop's own sources tell them, or as its events do."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import reduce
+from typing import TypeVar
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from nightshelf.columns import (
+    ATTRIBUTES,
+    DELISTED,
+    DS,
+    EVENT_TS,
+    ITEM,
+    PRICE,
+    STOCK,
+    USER,
+    Transform,
+)
+from nightshelf.config import ItemSource, UserSource
+from nightshelf.ingest.mapping import TEXT_FIELDS, Pseudonym, timestamp
+from nightshelf.ingest.sources import Reader, column_names, value
+from nightshelf.tables.contract import STRING_MAP
+
+S = TypeVar("S", ItemSource, UserSource)
+
+ITEM_COLUMNS = (
+    ITEM, *TEXT_FIELDS, PRICE, STOCK, "launch_date", DELISTED, "image_url", ATTRIBUTES, DS,
+)  # fmt: skip
+
+
+def mapped_items(source: ItemSource, until: date) -> Transform:
+    """[an item source's columns] -> [silver.items], one row a source row; ds is the day from which it holds.
+
+    A source without `valid_from` tells the state of `until`. Later days are left out.
+    """
+
+    def transform(rows: DataFrame) -> DataFrame:
+        fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
+        valid_from = fields.get("valid_from")
+        day = F.lit(until) if valid_from is None else F.to_date(timestamp(source, valid_from))
+        price = _field(fields, PRICE).try_cast("double")
+        stock = _field(fields, STOCK).try_cast("double")
+        return rows.select(
+            fields[ITEM].alias(ITEM),
+            *(_field(fields, name).alias(name) for name in TEXT_FIELDS),
+            F.when(~F.isnan(price) & price.between(0, 1e12), price).alias(PRICE),
+            F.greatest(F.lit(0), F.when(stock.between(-2e9, 2e9), stock).cast("int")).alias(STOCK),
+            F.to_date(_field(fields, "launch_date").try_cast("timestamp")).alias("launch_date"),
+            F.coalesce(_field(fields, DELISTED).try_cast("boolean"), F.lit(False)).alias(DELISTED),
+            _field(fields, "image_url").alias("image_url"),
+            _attributes(source.attributes).alias(ATTRIBUTES),
+            day.alias(DS),
+        ).where(F.col(ITEM).isNotNull() & (F.trim(ITEM) != "") & (F.col(DS) <= F.lit(until)))
+
+    return transform
+
+
+def items_of_events(events: DataFrame) -> DataFrame:
+    """[kept events with texts and prices] -> [silver.items]: what was told of an item on each day.
+
+    Texts are the day's latest, the price is the median of what was paid or shown above 0.
+    """
+
+    def latest(name: str) -> Column:
+        given = F.col(name).isNotNull() & (F.trim(name) != "")
+        return F.max(F.when(given, F.struct(EVENT_TS, name)))[name].alias(name)
+
+    daily = events.where(F.col(ITEM).isNotNull()).groupBy(ITEM, DS)
+    return daily.agg(
+        *(latest(name) for name in TEXT_FIELDS),
+        F.median(F.when(F.col(PRICE) > 0, F.col(PRICE))).alias(PRICE),
+        F.lit(None).cast("int").alias(STOCK),
+        F.lit(None).cast("date").alias("launch_date"),
+        F.lit(False).alias(DELISTED),
+        F.lit(None).cast("string").alias("image_url"),
+        F.lit(None).cast(STRING_MAP).alias(ATTRIBUTES),
+    ).select(*ITEM_COLUMNS)
+
+
+def deliver_items(reader: Reader, sources: Sequence[ItemSource]) -> DataFrame:
+    """[silver.items] of all item sources up to the reader's day, one row an (item, day)."""
+    frames = [
+        rows.transform(mapped_items(source, reader.until))
+        for source, rows in _read(reader, sources, "items")
+    ]
+    return reduce(DataFrame.unionByName, frames).transform(_one_row_a_day)
+
+
+def deliver_users(reader: Reader, sources: Sequence[UserSource], pseudonym: Pseudonym) -> DataFrame:
+    """[silver.users] of all user sources as of the reader's day, one row a user."""
+    frames = [
+        rows.transform(mapped_users(source, reader.until, pseudonym))
+        for source, rows in _read(reader, sources, "users")
+    ]
+    return reduce(DataFrame.unionByName, frames).transform(_one_row_a_user)
+
+
+def _read(reader: Reader, sources: Sequence[S], kind: str) -> Iterator[tuple[S, DataFrame]]:
+    for place in range(len(sources)):
+        source: S = sources[place]
+        wanted = column_names([*source.columns.values(), *source.attributes, *source.keep])
+        yield source, reader.read(source, f"sources.{kind}.{place}", wanted)
+
+
+def mapped_users(source: UserSource, until: date, pseudonym: Pseudonym = None) -> Transform:
+    """[a user source's columns] -> [silver.users] as of `until`, one row a source row."""
+
+    def transform(rows: DataFrame) -> DataFrame:
+        fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
+        user = fields[USER] if pseudonym is None else pseudonym(fields[USER])
+        signup = fields.get("signup_date")
+        day = F.lit(None) if signup is None else F.to_date(timestamp(source, signup))
+        return rows.select(
+            user.alias(USER),
+            day.cast("date").alias("signup_date"),
+            _attributes(source.attributes).alias(ATTRIBUTES),
+            F.lit(until).alias(DS),
+        ).where(F.col(USER).isNotNull() & (F.trim(USER) != ""))
+
+    return transform
+
+
+def _field(fields: dict[str, Column], name: str) -> Column:
+    return fields.get(name, F.lit(None)).cast("string")
+
+
+def _attributes(names: Sequence[str]) -> Column:
+    if not names:
+        return F.lit(None).cast(STRING_MAP)
+    pairs = [x for n in names for x in (F.lit(n), F.col(f"`{n}`").cast("string"))]
+    return F.map_filter(F.create_map(*pairs), lambda _, told: told.isNotNull())
+
+
+def _one_row_a_user(users: DataFrame) -> DataFrame:
+    first = Window.partitionBy(USER).orderBy("signup_date", F.to_json(ATTRIBUTES))
+    return users.withColumn("n", F.row_number().over(first)).where("n = 1").drop("n")
+
+
+def _one_row_a_day(items: DataFrame) -> DataFrame:
+    """Joins the rows of one (item, day): the greatest value of each column that has one."""
+    plain = [name for name in ITEM_COLUMNS if name not in (ITEM, DS, ATTRIBUTES)]
+    entries = F.flatten(F.collect_list(F.map_entries(ATTRIBUTES)))
+    sources = F.array_sort(F.array_distinct(entries))
+    return (
+        items.groupBy(ITEM, DS)
+        .agg(*(F.max(name).alias(name) for name in plain), sources.alias("entries"))
+        .withColumn(ATTRIBUTES, _map_of_sorted(F.col("entries")))
+        .select(*ITEM_COLUMNS)
+    )
+
+
+def _map_of_sorted(entries: Column) -> Column:
+    """A map of sorted (key, value) entries; of several values for a key the greatest; null if none."""
+    size = F.size(entries)
+    last_of_key = F.filter(
+        entries,
+        lambda entry, i: (i == size - 1) | (F.get(entries, i + 1)["key"] != entry["key"]),
+    )
+    return F.when(size > 0, F.map_from_entries(last_of_key))

@@ -1,0 +1,75 @@
+"""The gates between a source and the warehouse: drifted columns, too many refused rows."""
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+
+from nightshelf.config import IngestConfig
+from nightshelf.errors import DataQualityError
+from nightshelf.ingest.cleaning import HARMLESS
+
+Schema = dict[str, str]
+
+
+def schema_of(frame: DataFrame) -> Schema:
+    """The source's own columns and their types."""
+    return {
+        field.name: field.dataType.simpleString()
+        for field in frame.schema
+        if not field.name.startswith("_")
+    }
+
+
+def added_columns(name: str, before: Schema | None, now: Schema) -> list[str]:
+    """Columns that the source did not have at the last run.
+
+    Raises DataQualityError where one that it had is gone or has another type.
+    """
+    if before is None:
+        return []
+    for column, kind in before.items():
+        if column not in now:
+            raise DataQualityError(
+                f"{name}: the column '{column}' was there at the last run and is gone; found: "
+                f"{', '.join(now)}; ask why, or drop it from the mapping and ingest with "
+                "--set ingest.accept_new_schema=true"
+            )
+        if now[column] != kind:
+            raise DataQualityError(
+                f"{name}: the column '{column}' was {kind} at the last run and is {now[column]}; ask "
+                "why, or ingest with --set ingest.accept_new_schema=true"
+            )
+    return [column for column in now if column not in before]
+
+
+def check_refused(refused: Mapping[str, int], read: int, config: IngestConfig) -> None:
+    """Raises DataQualityError where a reason's rows, or the faulty ones together, pass their limit."""
+    if not read:
+        return
+    for reason, limit in config.quarantine_limits.items():
+        _check(reason, refused.get(reason, 0), read, limit, f"ingest.quarantine_limits.{reason}")
+    others = {
+        reason: rows
+        for reason, rows in refused.items()
+        if reason not in HARMLESS and reason not in config.quarantine_limits
+    }
+    worst = ", ".join(f"{r} {n:,}" for r, n in sorted(others.items(), key=lambda x: -x[1])[:3])
+    faulty = sum(others.values())
+    _check(f"faulty ({worst})", faulty, read, config.quarantine_limit, "ingest.quarantine_limit")
+
+
+def _check(what: str, rows: int, read: int, limit: float, key: str) -> None:
+    if rows > limit * read:
+        raise DataQualityError(
+            f"events: {rows:,} of {read:,} rows ({rows / read:.1%}) are {what}, over the limit of "
+            f"{limit:.1%}; nothing was published; look at the source, or raise {key}"
+        )
+
+
+def check_accounts(read: int, kept: int, quarantined: int) -> None:
+    """Every row read is either kept or in quarantine. Raises DataQualityError where one is lost."""
+    if kept + quarantined != read:
+        raise DataQualityError(
+            f"events: read {read:,} rows but kept {kept:,} and quarantined {quarantined:,}: the "
+            "source changed while it was read; run again"
+        )

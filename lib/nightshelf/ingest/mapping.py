@@ -1,0 +1,98 @@
+"""From a source's own columns to Nightshelf's, with nothing judged or dropped yet."""
+
+import json
+from collections.abc import Callable
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, SOURCE_ROW, USER
+from nightshelf.config import EventSource, FileSource
+from nightshelf.ingest.sources import CORRUPT, SOURCE_FILE, column_names, value
+
+Pseudonym = Callable[[Column], Column] | None
+TEXT_FIELDS = ("title", "description", "category", "brand")
+NUMBER_FIELDS = ("quantity", "price", "rating", "position")
+MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+LAST_MICROSECOND = 253_402_300_799_000_000  # the end of the year 9999
+
+
+def mapped_events(
+    source: EventSource, pseudonym: Pseudonym = None
+) -> Callable[[DataFrame], DataFrame]:
+    """[a source's columns] -> one row a source row, every field as it came.
+
+    Columns: the fields of an event as STRING (null where the source has none), `event_type` through
+    `event_types` (null: not known), `event_ts` TIMESTAMP (null: not a time), `raw` (the source row
+    as JSON), `source_row` (128-bit hash of it and of the source's constants), `source_file`,
+    `malformed` and `is_cancellation` BOOLEAN, `is_daily` BOOLEAN (its file is one day's delivery),
+    `is_product` BOOLEAN (the id looks like a product's).
+    """
+
+    def transform(rows: DataFrame) -> DataFrame:
+        fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
+        fields |= {name: F.lit(str(told)) for name, told in source.constants.items()}
+        if pseudonym is not None:
+            fields[USER] = pseudonym(fields[USER])
+        raw = F.to_json(F.struct(*_raw_columns(rows, source, pseudonym, fields[USER])))
+        constants = json.dumps(source.constants, sort_keys=True, default=str)
+        order_id = fields.get("order_id", F.lit(None))
+        prefix, pattern = source.cancellation_prefix, source.item_id_pattern
+        return rows.select(
+            *(_text(fields, name) for name in (USER, ITEM, "query", "session_id", *TEXT_FIELDS)),
+            *(_text(fields, name) for name in NUMBER_FIELDS),
+            _event_type(source, fields[EVENT_TYPE]).alias(EVENT_TYPE),
+            timestamp(source, fields[EVENT_TS]).alias(EVENT_TS),
+            raw.alias("raw"),
+            F.md5(F.concat(F.lit(constants), raw)).alias(SOURCE_ROW),
+            F.col(SOURCE_FILE).alias("source_file"),
+            (F.col(CORRUPT).isNotNull() if CORRUPT in rows.columns else F.lit(False)).alias(
+                "malformed"
+            ),
+            (
+                F.coalesce(order_id.startswith(prefix), F.lit(False)) if prefix else F.lit(False)
+            ).alias("is_cancellation"),
+            F.lit("{ds}" in (source.path or "")).alias("is_daily"),
+            (fields[ITEM].rlike(pattern) if pattern and ITEM in fields else F.lit(True)).alias(
+                "is_product"
+            ),
+        )
+
+    return transform
+
+
+def timestamp(source: FileSource, told: Column) -> Column:
+    """A time told as text, in UTC; null where it is none."""
+    if source.timestamp_unit == "iso":
+        parsed = (
+            F.try_to_timestamp(told, F.lit(source.timestamp_format))
+            if source.timestamp_format
+            else told.try_cast("timestamp")
+        )
+        return parsed if source.timezone == "UTC" else F.to_utc_timestamp(parsed, source.timezone)
+    micros = told.try_cast("double") * MICROSECONDS[source.timestamp_unit]
+    possible = micros.between(-LAST_MICROSECOND, LAST_MICROSECOND)
+    return F.when(possible, F.timestamp_micros(F.round(micros).cast("bigint")))
+
+
+def _text(fields: dict[str, Column], name: str) -> Column:
+    return fields.get(name, F.lit(None)).cast("string").alias(name)
+
+
+def _event_type(source: EventSource, told: Column) -> Column:
+    if not source.event_types:
+        return told
+    known = F.create_map(*(F.lit(x) for pair in source.event_types.items() for x in pair))
+    return F.try_element_at(known, told)
+
+
+def _raw_columns(
+    rows: DataFrame, source: EventSource, pseudonym: Pseudonym, user: Column
+) -> list[Column]:
+    """The source row; with pseudonyms, nothing in it that could hold the user's own id."""
+    hidden = {SOURCE_FILE}
+    shown = []
+    if pseudonym is not None:
+        hidden |= {CORRUPT, *column_names([source.columns[USER]] if USER in source.columns else [])}
+        shown = [user.alias(USER)]
+    return shown + [F.col(f"`{name}`") for name in rows.columns if name not in hidden]

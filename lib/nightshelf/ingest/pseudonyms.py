@@ -1,0 +1,46 @@
+"""Pseudonyms for user ids: HMAC-SHA256 under a key that only the environment holds."""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+
+import pandas as pd
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
+
+from nightshelf.config import PrivacyConfig
+from nightshelf.errors import ConfigError
+
+MIN_KEY_BYTES = 16
+
+
+def pseudonymiser(config: PrivacyConfig) -> Callable[[Column], Column] | None:
+    """The function that turns a user id into its pseudonym (64 hex digits); None where not wanted.
+
+    The key travels inside the function's closure, never in a query plan, which Spark logs.
+    Raises ConfigError where the key is missing or short; no message holds it.
+    """
+    if not config.pseudonymise:
+        return None
+    key = os.environ.get(config.key_env, "").encode()
+    if len(key) < MIN_KEY_BYTES:
+        found = f"{len(key)} bytes" if key else "nothing"
+        raise ConfigError(
+            f"privacy.pseudonymise: the environment variable {config.key_env} holds {found}, expected "
+            f"a secret of at least {MIN_KEY_BYTES} bytes; set it, the same for every night"
+        )
+
+    def pseudonyms(ids: "pd.Series[str]") -> "pd.Series[str]":
+        return ids.map(
+            lambda told: hmac.new(key, told.encode(), hashlib.sha256).hexdigest(),
+            na_action="ignore",
+        )
+
+    udf = pandas_udf(pseudonyms, "string")  # type: ignore[call-overload]
+
+    def pseudonym(column: Column) -> Column:
+        return F.when(F.trim(column) != "", udf(column))
+
+    return pseudonym

@@ -1,0 +1,182 @@
+"""Reads the files and tables that `sources` describes, row for row as they are."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nightshelf.config import ColumnRef, FileSource
+from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
+from nightshelf.tables.files import Files
+
+CORRUPT = "_corrupt_record"
+SOURCE_FILE = "_source_file"
+DAY = "{ds}"
+_ABSOLUTE = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*:|/)")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads sources whose relative paths start at `root`, for days from `since` to `until`.
+
+    `since` None means from the first day there is.
+    """
+
+    spark: SparkSession
+    root: str
+    since: date | None
+    until: date
+
+    def read(self, source: FileSource, name: str, wanted: Sequence[str]) -> DataFrame:
+        """The source's own columns, plus `_source_file`, and `_corrupt_record` where it is text.
+
+        `name` is the source's place in the config, for messages; `wanted` are the columns that must
+        be there. Raises MissingInputError where there is no file or table, DataQualityError where a
+        wanted column is missing from one.
+        """
+        if source.format == "hive":
+            frame = self._table(str(source.table), name)
+        else:
+            frame = self._files(source, name, wanted)
+        missing = [column for column in wanted if column not in frame.columns]
+        if missing:
+            raise _missing_column(name, missing[0], str(source.path or source.table), frame.columns)
+        return frame.where(_kept(source)) if source.keep else frame
+
+    def _table(self, table: str, name: str) -> DataFrame:
+        if not self.spark.catalog.tableExists(table):
+            raise MissingInputError(
+                f"{name}: no table {table} in the metastore; check the name and the metastore's URI"
+            )
+        return self.spark.table(table).withColumn(SOURCE_FILE, F.lit(table))
+
+    def _files(self, source: FileSource, name: str, wanted: Sequence[str]) -> DataFrame:
+        path = self._located(str(source.path))
+        paths = self._paths(path, name)
+        options = {key: _option(value) for key, value in source.options.items()}
+        if source.format == "csv":
+            frame = self._csv(paths, options, name, wanted)
+        elif source.format == "json":
+            frame = self._read("json", paths, {"primitivesAsString": "true"} | options)
+        elif source.format == "parquet":
+            # Without mergeSchema a column that only newer files have would stay unseen.
+            frame = self._read("parquet", paths, {"mergeSchema": "true"} | options)
+        elif source.format == "delta":
+            # One table: Delta's own log says which files are its newest version.
+            frame = self.spark.read.format("delta").options(**options).load(path)
+        else:
+            frame = self._read(source.format, paths, options)
+        return frame.withColumn(SOURCE_FILE, F.col("_metadata.file_name"))
+
+    def _read(self, form: str, paths: list[str], options: dict[str, str]) -> DataFrame:
+        return self.spark.read.format(form).options(**options).load(paths)
+
+    def _located(self, path: str) -> str:
+        return path if _ABSOLUTE.match(path) else f"{self.root.rstrip('/')}/{path}"
+
+    def _paths(self, path: str, name: str) -> list[str]:
+        files = Files(self.spark)
+        found = [entry.path for entry in files.glob(path.replace(DAY, "*"))]
+        if DAY in path:
+            found = [entry for entry in found if self._in_window(entry, path)]
+        if not found:
+            days = f" for days {self.since or 'from the first'} to {self.until}" * (DAY in path)
+            raise MissingInputError(
+                f"{name}: nothing at {path}{days}; check sources.root, the path, and whether the "
+                "files were delivered"
+            )
+        return found
+
+    def _in_window(self, entry: str, pattern: str) -> bool:
+        before, after = (re.escape(part) for part in pattern.rsplit("/", 1)[-1].split(DAY, 1))
+        match = re.search(rf"{before}(\d{{4}}-\d{{2}}-\d{{2}}){after}$", entry)
+        if not match:
+            return False
+        try:
+            day = date.fromisoformat(match[1])
+        except ValueError:
+            return False
+        return day <= self.until and (self.since is None or day >= self.since)
+
+    def _csv(
+        self, paths: list[str], options: dict[str, str], name: str, wanted: Sequence[str]
+    ) -> DataFrame:
+        """Files by their header, so that a column added or moved in one day's file stays in place."""
+        files = Files(self.spark)
+        groups: dict[str, list[str]] = {}
+        for path in _flat(files, paths):
+            has_header = options.get("header") == "true"
+            header = files.first_line(path, options.get("encoding", "UTF-8")) if has_header else ""
+            groups.setdefault(header, []).append(path)
+        frames = []
+        for group in groups.values():
+            columns = self._read("csv", group[:1], options).columns
+            missing = [column for column in wanted if column not in columns]
+            if missing:
+                raise _missing_column(name, missing[0], group[0], columns)
+            schema = ", ".join(f"`{c.replace('`', '``')}` STRING" for c in [*columns, CORRUPT])
+            frames.append(
+                self.spark.read.schema(schema)
+                .options(columnNameOfCorruptRecord=CORRUPT, **options)
+                .csv(group)
+                .withColumn(SOURCE_FILE, F.col("_metadata.file_name"))
+            )
+        return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
+
+
+def _flat(files: Files, paths: list[str]) -> Iterator[str]:
+    """Every file below the paths, without hidden ones."""
+    for path in paths:
+        below = files.entries(path)
+        for entry in below:
+            if entry.name.startswith(("_", ".")):
+                continue
+            if entry.is_dir:
+                yield from _flat(files, [entry.path])
+            elif entry.size:
+                yield entry.path
+
+
+def _kept(source: FileSource) -> Column:
+    kept = F.lit(True)
+    for column, values in source.keep.items():
+        kept = kept & F.col(f"`{column}`").cast("string").isin(*values)
+    return kept
+
+
+def _option(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _missing_column(name: str, column: str, where: str, found: Sequence[str]) -> DataQualityError:
+    names = ", ".join(c for c in found if not c.startswith("_"))
+    return DataQualityError(
+        f"{name}: the column '{column}' is missing from {where}; found: {names}; correct the mapping "
+        "or ask why the column went"
+    )
+
+
+def column_names(refs: Sequence[ColumnRef]) -> list[str]:
+    """The source columns that the references name, each once, in order."""
+    return list(dict.fromkeys(ref if isinstance(ref, str) else ref.column for ref in refs))
+
+
+def value(ref: ColumnRef) -> Column:
+    """The referenced value as STRING: the column, the wanted part of it, in the wanted type."""
+    if isinstance(ref, str):
+        return F.col(f"`{ref}`").cast("string")
+    found = F.col(f"`{ref.column}`").cast("string")
+    if ref.split is not None:
+        if not ref.split:
+            raise ConfigError(f"column {ref.column}: 'split' needs at least one character")
+        found = F.get(F.split(found, re.escape(ref.split)), ref.part)
+    if ref.cast == "bigint":
+        # Through double, since ids exported by pandas read '17850.0'.
+        found = F.coalesce(found.try_cast("bigint"), found.try_cast("double").try_cast("bigint"))
+    elif ref.cast is not None:
+        found = found.try_cast(ref.cast)
+    return found.cast("string")

@@ -1,0 +1,1 @@
+"""The steps of a night: each reads tables, transforms, and publishes tables."""

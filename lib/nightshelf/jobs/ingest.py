@@ -1,0 +1,96 @@
+"""Ingest: a shop's sources -> silver.events, silver.items, silver.users, quarantine.events."""
+
+from datetime import date, timedelta
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS
+from nightshelf.ingest import catalogue, cleaning, gate
+from nightshelf.ingest.events import Delivery, deliver, quarantined, silver_events
+from nightshelf.ingest.mapping import Pseudonym
+from nightshelf.ingest.pseudonyms import pseudonymiser
+from nightshelf.ingest.returns import without_returns
+from nightshelf.ingest.sources import Reader
+from nightshelf.runs import Job, Run
+from nightshelf.runs.cli import single
+from nightshelf.runs.logs import logger
+from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS
+
+
+def run(run: Run) -> None:
+    """Ingests the days up to ds that `ingest.window_days` asks for; all of them at first."""
+    config, since = run.config, _since(run)
+    reader = Reader(run.spark, config.sources.root, since, run.ds)
+    pseudonym = pseudonymiser(config.privacy)
+    delivery = deliver(reader, config.sources.events, pseudonym)
+    _check_schemas(run, delivery)
+
+    read = delivery.events.transform(cleaning.in_window(since, run.ds))
+    run.rows_in = read.count()
+    judged = (
+        read.transform(cleaning.judged(config.ingest, run.ds))
+        .transform(without_returns)
+        # Three tables and the counts come from it: without this the sources were read four times.
+        .persist(StorageLevel.DISK_ONLY)
+    )
+    _check_refused(run, judged)
+    first = since or config.ingest.first_day
+    run.publish(judged.transform(quarantined), QUARANTINE_EVENTS, since=first)
+    _publish_items(run, reader, judged, first)
+    _publish_users(run, reader, pseudonym)
+    run.publish(
+        judged.transform(silver_events(config.ingest.session_gap_minutes)),
+        SILVER_EVENTS,
+        since=first,
+        about={"source_columns": delivery.schemas},
+    )
+    judged.unpersist()
+
+
+def _since(run: Run) -> date | None:
+    days = run.config.ingest.window_days
+    if days is None or run.store.version(SILVER_EVENTS) is None:
+        return None
+    return run.ds - timedelta(days=days - 1)
+
+
+def _check_schemas(run: Run, delivery: Delivery) -> None:
+    if run.config.ingest.accept_new_schema:
+        return
+    before = run.store.last_manifest(SILVER_EVENTS).get("source_columns", {})
+    for name, schema in delivery.schemas.items():
+        added = gate.added_columns(name, before.get(name), schema)
+        if added:
+            logger().warning("new columns in a source", source=name, columns=", ".join(added))
+
+
+def _check_refused(run: Run, judged: DataFrame) -> None:
+    reasons = judged.groupBy(cleaning.REASON_CODE).count().collect()
+    counts = {reason: rows for reason, rows in reasons}  # noqa: C416 (rows unpack, pairs do not)
+    kept = counts.pop(None, 0)
+    gate.check_accounts(run.rows_in, kept, sum(counts.values()))
+    logger().info("events", read=run.rows_in, kept=kept, **dict(sorted(counts.items())))
+    gate.check_refused(counts, run.rows_in, run.config.ingest)
+
+
+def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:
+    sources = run.config.sources.items
+    dated = not sources or any("valid_from" in source.columns for source in sources)
+    if sources:
+        items = catalogue.deliver_items(reader, sources)
+    else:
+        items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
+    since = first if dated else run.ds
+    run.publish(items.where(F.col(DS) >= F.lit(since)), SILVER_ITEMS, since=since)
+
+
+def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym) -> None:
+    if run.config.sources.users:
+        users = catalogue.deliver_users(reader, run.config.sources.users, pseudonym)
+        run.publish(users, SILVER_USERS)
+
+
+JOB = Job("ingest", run, writes=(QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS))
+main = single(JOB)

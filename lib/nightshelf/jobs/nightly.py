@@ -1,0 +1,67 @@
+"""The whole night: every step in order, in one process."""
+
+from datetime import date, timedelta
+
+import click
+from rich.console import Console
+
+from nightshelf.errors import ConfigError
+from nightshelf.config import Config
+from nightshelf.jobs import build_item_cf, evaluate, ingest, recommend, simulate_shop
+from nightshelf.jobs.show import show
+from nightshelf.runs import Job, Run
+from nightshelf.runs.cli import Arguments, command, start
+from nightshelf.runs.record import Outcome, execute, recorded
+
+STEPS = (simulate_shop.JOB, ingest.JOB, build_item_cf.JOB, recommend.JOB, evaluate.JOB)
+NAMES = tuple(step.name for step in STEPS)
+
+
+def night(arguments: Arguments) -> Outcome:
+    """Runs the steps from `--from` to `--to` under the night's own lock, then shows some lists."""
+    steps = _chosen(arguments.extra["first"], arguments.extra["last"])
+    run = start(arguments, "nightly")
+    with recorded(run) as outcome, run.store.lock(f"nightly/{run.ds.isoformat()}"):
+        for step in steps:
+            if step is not simulate_shop.JOB or run.config.simulate.enabled:
+                _step(step, run)
+        if recommend.JOB in steps and not run.dry_run:
+            show(run, Console())
+    return outcome
+
+
+def _chosen(first: str | None, last: str | None) -> tuple[Job, ...]:
+    begin = NAMES.index(first) if first else 0
+    end = NAMES.index(last) if last else len(NAMES) - 1
+    if begin > end:
+        raise ConfigError(f"--from {first} --to {last}: steps run in the order {', '.join(NAMES)}")
+    return STEPS[begin : end + 1]
+
+
+def _step(step: Job, night: Run) -> None:
+    """One step as a run of its own; its rows count towards the night's."""
+    ds = night.ds
+    if step is evaluate.JOB:
+        # The newest lists whose days have all passed.
+        ds -= timedelta(days=night.config.evaluate.horizon_days)
+    run = Run(night.spark, night.config, ds, step.name, night.run_id, night.dry_run)
+    execute(step, run)
+    night.rows_in += run.rows_in
+    night.rows_out += run.rows_out
+
+
+def _last_simulated_day(config: Config) -> date | None:
+    """The night of a simulated shop, whose days the config fixes; None for a real one."""
+    simulated = config.simulate
+    return simulated.start + timedelta(days=simulated.days - 1) if simulated.enabled else None
+
+
+main = command(
+    "nightly",
+    night,
+    default_ds=_last_simulated_day,
+    options=(
+        click.Option(["--from", "first"], type=click.Choice(NAMES), help="First step to run."),
+        click.Option(["--to", "last"], type=click.Choice(NAMES), help="Last step to run."),
+    ),
+)

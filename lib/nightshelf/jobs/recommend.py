@@ -1,0 +1,45 @@
+"""Recommend: neighbours, events and items -> gold.recommendations, serving.recommendations."""
+
+from datetime import date
+
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS, MODEL_ID, RUN_ID
+from nightshelf.config import config_hash
+from nightshelf.jobs.shop import shop_as_of
+from nightshelf.ranking.recommend import recommend
+from nightshelf.runs import Job, Run
+from nightshelf.runs.cli import single
+from nightshelf.runs.logs import logger
+from nightshelf.tables import GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS
+
+
+def run(run: Run) -> None:
+    """Publishes the lists of ds, to readers too unless they have a later one already."""
+    shop = shop_as_of(run, run.ds)
+    run.rows_in = shop.events.count()
+    lists = recommend(shop, run.config.recommend, run.config.feedback)
+    names = [column.name for column in GOLD_RECOMMENDATIONS.columns]
+    run.publish(
+        lists.withColumns(
+            {
+                MODEL_ID: F.lit(f"item_cf-{config_hash(run.config)[:8]}"),
+                RUN_ID: F.lit(run.run_id),
+                DS: F.lit(run.ds),
+            }
+        ).select(*names),
+        GOLD_RECOMMENDATIONS,
+    )
+    if run.dry_run:
+        return
+    newest = run.store.last_manifest(SERVING_RECOMMENDATIONS).get("ds")
+    if newest is not None and date.fromisoformat(newest) > run.ds:
+        logger().warning("readers keep their later list", published=newest, this=run.ds.isoformat())
+        return
+    # From the published rows, so that both tables hold the same lists.
+    run.store.versions.pop(GOLD_RECOMMENDATIONS.name, None)
+    run.store.publish(run.read(GOLD_RECOMMENDATIONS, on=run.ds), SERVING_RECOMMENDATIONS, run.ds)
+
+
+JOB = Job("recommend", run, writes=(GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS))
+main = single(JOB)

@@ -1,0 +1,77 @@
+"""Shows a few of the night's lists on the screen."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table as Grid
+
+from nightshelf.columns import EVENT_TS, ITEM, NEW_USER, RANK, REASON, SCORE, SOURCE, TITLE, USER
+from nightshelf.feedback import positive_events
+from nightshelf.ranking.candidates import ITEM_CF
+from nightshelf.runs import Run
+from nightshelf.tables import GOLD_RECOMMENDATIONS, SILVER_EVENTS, SILVER_ITEMS, TABLES
+from nightshelf.tables.as_of import items_as_of
+
+SHOPPERS, ROWS, HISTORY = 3, 5, 3
+
+
+def show(run: Run, console: Console) -> None:
+    """Prints the lists of three shoppers with titles, scores and reasons, and where the tables are."""
+    lists = run.read(GOLD_RECOMMENDATIONS, on=run.ds)
+    items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).select(ITEM, TITLE)
+    shoppers = _shoppers(lists)
+    shown = (
+        lists.where(F.col(USER).isin(*shoppers) & (F.col(RANK) <= ROWS))
+        .join(items, ITEM, "left")
+        .orderBy(USER, RANK)
+        .collect()
+    )
+    history = _history(run, shoppers, items)
+    for shopper in shoppers:
+        latest = "; ".join(history.get(shopper, ()))
+        grid = Grid(title=f"For {shopper}, who lately chose {latest}", title_justify="left")
+        for name in ("rank", "item", "title", "score", "reason"):
+            grid.add_column(name, justify="right" if name in ("rank", "score") else "left")
+        for row in shown:
+            if row[USER] == shopper:
+                grid.add_row(
+                    str(row[RANK]), row[ITEM], row[TITLE] or "", f"{row[SCORE]:.3f}", row[REASON]
+                )
+        console.print(grid, markup=False)
+    console.print(f"\nThe tables are under {run.store.root}:", markup=False, highlight=False)
+    for table in TABLES:
+        if run.store.version(table) is not None:
+            console.print(
+                f"  {table.name:<24} {run.store.path(table)}", markup=False, highlight=False
+            )
+
+
+def _shoppers(lists: DataFrame) -> list[str]:
+    """Those with the most to show of item-CF."""
+    best = (
+        lists.where(F.col(USER) != NEW_USER)
+        .groupBy(USER)
+        .agg(F.count_if(F.col(SOURCE) == ITEM_CF).alias("from_cf"))
+        .orderBy(F.desc("from_cf"), F.asc(USER))
+        .limit(SHOPPERS)
+    )
+    return [row[USER] for row in best.collect()]
+
+
+def _history(run: Run, shoppers: list[str], items: DataFrame) -> dict[str, list[str]]:
+    """The titles of each shopper's newest items, newest first."""
+    feedback = run.config.feedback
+    newest = (
+        run.read(SILVER_EVENTS, until=run.ds)
+        .where(F.col(USER).isin(*shoppers))
+        .transform(positive_events(feedback.weights, feedback.positive_rating))
+        .groupBy(USER, ITEM)
+        .agg(F.max(EVENT_TS).alias("last"))
+        .join(items, ITEM, "left")
+        .orderBy(USER, F.desc("last"), ITEM)
+        .collect()
+    )
+    told: dict[str, list[str]] = {}
+    for row in newest:
+        told.setdefault(row[USER], []).append(row[TITLE] or row[ITEM])
+    return {user: titles[:HISTORY] for user, titles in told.items()}

@@ -1,0 +1,1 @@
+"""From neighbours, trends and rules to each user's list."""

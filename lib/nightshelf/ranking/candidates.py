@@ -1,0 +1,109 @@
+"""Candidate items for each user, each tagged with the source that found it.
+
+Every generator returns [user_id, item_id, source, score, seed_item_id], one row a (user, item).
+"""
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from nightshelf.columns import (
+    CATEGORY,
+    ITEM,
+    NEIGHBOUR,
+    RANK,
+    SCORE,
+    SEED_ITEM,
+    SIMILARITY,
+    SOURCE,
+    USER,
+    WEIGHT,
+    Transform,
+)
+from nightshelf.exact import exact_sum
+
+ITEM_CF, CATEGORY_TREND, TREND, CATALOGUE = "item_cf", "category", "trending", "catalogue"
+COLUMNS = (USER, ITEM, SOURCE, SCORE, SEED_ITEM)
+
+
+def from_neighbours(neighbours: DataFrame, keep: int) -> Transform:
+    """[user_id, item_id, weight] seeds -> the `keep` best neighbours of each user's seeds.
+
+    Score: the sum over seeds of weight times similarity (Sarwar et al. 2001), divided by the user's
+    best; the seed named is the one that added most.
+    """
+
+    def transform(seeds: DataFrame) -> DataFrame:
+        added = F.col(WEIGHT) * F.col(SIMILARITY)
+        best = Window.partitionBy(USER)
+        order = best.orderBy(F.desc("total"), F.asc(ITEM))
+        return (
+            seeds.join(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY), ITEM, "inner")
+            .groupBy(USER, F.col(NEIGHBOUR).alias("candidate"))
+            .agg(
+                exact_sum(added).alias("total"),
+                F.min(F.struct((-added).alias("added"), F.col(ITEM)))[ITEM].alias(SEED_ITEM),
+            )
+            .withColumnRenamed("candidate", ITEM)
+            .where("total > 0")
+            .withColumn("place", F.row_number().over(order))
+            .where(F.col("place") <= keep)
+            .withColumn(SCORE, F.col("total") / F.max("total").over(best))
+            .withColumn(SOURCE, F.lit(ITEM_CF))
+            .select(*COLUMNS)
+        )
+
+    return transform
+
+
+def from_categories(trends: DataFrame, items: DataFrame, top: int) -> Transform:
+    """[user_id, item_id, weight] seeds -> trending items of each user's `top` best-loved categories.
+
+    Score: the item's trend times the category's share of the user's weight in their best category.
+    """
+
+    def transform(seeds: DataFrame) -> DataFrame:
+        loved = (
+            seeds.join(items.select(ITEM, CATEGORY), ITEM, "inner")
+            .where(F.col(CATEGORY).isNotNull())
+            .groupBy(USER, CATEGORY)
+            .agg(exact_sum(F.col(WEIGHT)).alias("love"))
+        )
+        user = Window.partitionBy(USER)
+        order = user.orderBy(F.desc("love"), F.asc(CATEGORY))
+        return (
+            loved.withColumn("place", F.row_number().over(order))
+            .withColumn("share", F.col("love") / F.max("love").over(user))
+            .where(F.col("place") <= top)
+            .join(trends, CATEGORY, "inner")
+            .select(
+                USER,
+                ITEM,
+                F.lit(CATEGORY_TREND).alias(SOURCE),
+                (F.col("share") * F.col(SCORE)).alias(SCORE),
+                F.lit(None).cast("string").alias(SEED_ITEM),
+            )
+        )
+
+    return transform
+
+
+def from_trend(catalogue: DataFrame, depth: DataFrame, k: int) -> Transform:
+    """[user_id] -> the first `k` + depth of the ranked catalogue for each user.
+
+    `depth` [user_id, excluded]: how many items a user's list leaves out. That many more are taken,
+    so that k remain for everyone whatever is left out.
+    """
+
+    def transform(users: DataFrame) -> DataFrame:
+        wanted = F.lit(k) + F.coalesce("excluded", F.lit(0))
+        source = F.when(F.col(SCORE) > 0, TREND).otherwise(CATALOGUE)
+        return (
+            users.join(depth, USER, "left")
+            .select(USER, F.explode(F.sequence(F.lit(1), wanted.cast("int"))).alias(RANK))
+            .join(F.broadcast(catalogue), RANK, "inner")
+            .select(
+                USER, ITEM, source.alias(SOURCE), SCORE, F.lit(None).cast("string").alias(SEED_ITEM)
+            )
+        )
+
+    return transform

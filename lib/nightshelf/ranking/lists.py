@@ -1,0 +1,53 @@
+"""From candidates to ordered lists."""
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from nightshelf.columns import CATEGORY, ITEM, RANK, SCORE, SEED_ITEM, SOURCE, USER, Transform
+from nightshelf.exact import exact_sum
+
+
+def blended(weights: Mapping[str, float]) -> Transform:
+    """[candidates of all sources] -> one row a (user, item), score = weighted sum over sources.
+
+    `source` and `seed_item_id` are those of the source that added most; of equal ones, the one
+    named first in `weights`.
+    """
+
+    def transform(candidates: DataFrame) -> DataFrame:
+        weight = F.coalesce(*(F.when(F.col(SOURCE) == s, F.lit(w)) for s, w in weights.items()))
+        order = F.array_position(F.array(*(F.lit(s) for s in weights)), F.col(SOURCE))
+        added = F.col(SCORE) * weight
+        best = F.min(F.struct((-added).alias("added"), order.alias("order"), SOURCE, SEED_ITEM))
+        return (
+            candidates.groupBy(USER, ITEM)
+            .agg(exact_sum(added).alias(SCORE), best.alias("best"))
+            .select(USER, ITEM, SCORE, f"best.{SOURCE}", f"best.{SEED_ITEM}")
+        )
+
+    return transform
+
+
+def not_again(
+    bought: DataFrame, items: DataFrame, repeatable_categories: Sequence[str]
+) -> DataFrame:
+    """[user_id, item_id] that a list leaves out: bought before, and not of a repeatable category."""
+    if not repeatable_categories:
+        return bought
+    again = F.lit(False)
+    for category in repeatable_categories:
+        again = again | (F.col(CATEGORY) == category) | F.col(CATEGORY).startswith(f"{category} > ")
+    once = items.where(F.coalesce(again, F.lit(False))).select(ITEM)
+    return bought.join(once, ITEM, "left_anti").select(USER, ITEM)
+
+
+def top_k(k: int) -> Transform:
+    """[user_id, item_id, score, …] -> the k best of each user with `rank` from 1; ties by id."""
+
+    def transform(scored: DataFrame) -> DataFrame:
+        order = Window.partitionBy(USER).orderBy(F.desc(SCORE), F.asc(ITEM))
+        return scored.withColumn(RANK, F.row_number().over(order)).where(F.col(RANK) <= k)
+
+    return transform

@@ -1,0 +1,44 @@
+"""Turns what Spark, Delta and Hadoop raise into one line and an exit code."""
+
+import re
+from typing import Final
+
+from nightshelf.errors import DataQualityError, NightshelfError, RetryLaterError
+
+_UNREADABLE: Final = re.compile(
+    r"(?:Encountered error while reading file|Could not read footer for file:?|"
+    r"Could not read footer: .*?|error while reading file|Malformed ORC file|"
+    r"Failed to open)\s+((?:file|hdfs|s3a|abfss?|gs|wasbs?):[^\s,;]+)"
+)
+_CONCURRENT: Final = re.compile(
+    r"DELTA_CONCURRENT_\w+|Concurrent(?:Append|DeleteRead|DeleteDelete|Transaction|Write)Exception"
+)
+_TRANSIENT: Final = re.compile(
+    r"ConnectException|SocketTimeoutException|SafeModeException|StandbyException|"
+    r"NoRouteToHostException|SlowDown|Service ?Unavailable|RetriableException"
+)
+
+
+def explained(error: Exception) -> NightshelfError | None:
+    """The error as the operator should read it; None where it is a bug of ours."""
+    if isinstance(error, NightshelfError):
+        return error
+    text = str(error)
+    unreadable = _UNREADABLE.search(text)
+    if unreadable:
+        return DataQualityError(
+            f"{unreadable[1].rstrip('.')}: the file cannot be read: it is truncated or not of the "
+            "format that the source names; deliver it again, or take it out of the folder"
+        )
+    if _CONCURRENT.search(text):
+        return RetryLaterError(
+            f"another writer changed the same table at the same time; run again ({_first_line(text)})"
+        )
+    if _TRANSIENT.search(text):
+        return RetryLaterError(f"storage did not answer; run again ({_first_line(text)})")
+    return None
+
+
+def _first_line(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= 200 else line[:197] + "..."

@@ -1,0 +1,139 @@
+"""The record of a run: a row in ops.job_runs, a status file, a line on the screen."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import urlparse
+
+from pyspark.sql import SparkSession
+
+from nightshelf.config import config_hash
+from nightshelf.errors import EXIT_BUG, EXIT_OK, ConfigError, NightshelfError
+from nightshelf.runs.failures import explained
+from nightshelf.runs.logs import logger
+from nightshelf.runs.run import Job, Run, Skipped
+from nightshelf.tables import OPS_JOB_RUNS
+from nightshelf.tables.files import Files
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    status: str = "done"
+    exit_code: int = EXIT_OK
+    message: str | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    seconds: float = 0.0
+
+
+@contextmanager
+def recorded(run: Run) -> Iterator[Outcome]:
+    """Times what happens inside, and writes its record whether it ends well or not."""
+    outcome = Outcome()
+    begun = time.monotonic()
+    try:
+        yield outcome
+        outcome.status = "dry-run" if run.dry_run else "done"
+    except Skipped as skipped:
+        outcome.status, outcome.message = "skipped", str(skipped)
+    except Exception as error:
+        told = explained(error)
+        outcome.status = "failed"
+        outcome.exit_code = told.exit_code if told else EXIT_BUG
+        outcome.message = str(told) if told else f"{type(error).__name__}: a bug in {run.job}"
+        raise (told or error) from (None if told is error else error)
+    finally:
+        outcome.seconds = round(time.monotonic() - begun, 3)
+        _write_row(run, outcome)
+
+
+def execute(job: Job, run: Run) -> Outcome:
+    """Runs one job under its locks and records it. Errors are raised after they are recorded."""
+    with recorded(run) as outcome, run.store.locked(job.writes, run.ds):
+        job.run(run)
+    if outcome.status == "skipped":
+        logger().info("step", step=job.name, status="skipped", why=outcome.message)
+    else:
+        logger().info(
+            "step",
+            step=job.name,
+            status=outcome.status,
+            rows_in=run.rows_in,
+            rows_out=run.rows_out,
+            seconds=outcome.seconds,
+        )
+    return outcome
+
+
+def _write_row(run: Run, outcome: Outcome) -> None:
+    row = (
+        run.run_id,
+        run.job,
+        run.ds,
+        outcome.status,
+        outcome.exit_code,
+        outcome.message,
+        outcome.started,
+        outcome.seconds,
+        run.rows_in,
+        run.rows_out,
+        json.dumps(dict(sorted(run.store.versions.items()))),
+        config_hash(run.config),
+        str(run.store.manifest["code_version"]),
+    )
+    try:
+        run.store.append(run.spark.createDataFrame([row], OPS_JOB_RUNS.schema), OPS_JOB_RUNS)
+    except Exception as error:
+        # The record must not hide how the run itself ended.
+        logger().warning("no row written to ops.job_runs", why=f"{type(error).__name__}: {error}")
+
+
+def write_status(
+    uri: str | None, job: str, ds: date | None, run_id: str | None, outcome: Outcome
+) -> None:
+    """Writes how the run ended to `uri` as JSON, for schedulers that do not see exit codes."""
+    if uri is None:
+        return
+    told = {
+        "job": job,
+        "ds": ds.isoformat() if ds else None,
+        "run_id": run_id,
+        "status": outcome.status,
+        "exit_code": outcome.exit_code,
+        "message": outcome.message,
+        "started": outcome.started.isoformat(),
+        "seconds": outcome.seconds,
+    }
+    local = urlparse(uri)
+    if local.scheme in {"", "file"}:
+        path = Path(local.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_text(json.dumps(told, sort_keys=True) + "\n")
+        partial.replace(path)
+    else:
+        Files(SparkSession.builder.getOrCreate()).write_json(uri, told)
+
+
+def failure(error: Exception) -> Outcome:
+    """The outcome of a run that ended by `error`."""
+    if isinstance(error, NightshelfError):
+        return Outcome("failed", error.exit_code, str(error))
+    return Outcome("failed", EXIT_BUG, f"{type(error).__name__}: {error}")
+
+
+def parse_ds(text: str) -> date:
+    """A real date written YYYY-MM-DD. Raises ConfigError for anything else."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.isoformat() != text:
+        raise ConfigError(f"--ds {text!r}: expected a real date as YYYY-MM-DD, such as 2026-11-24")
+    return found

@@ -1,0 +1,1 @@
+"""A simulated shop whose truth is known: what users love, what items are worth, who looks where."""

@@ -1,0 +1,22 @@
+"""The warehouse's tables: contracts, the catalogue, and the only way to read or write them."""
+
+from nightshelf.tables.catalogue import (
+    GOLD_EVALUATION,
+    GOLD_RECOMMENDATIONS,
+    ITEM_NEIGHBOURS,
+    OPS_JOB_RUNS,
+    QUARANTINE_EVENTS,
+    SERVING_RECOMMENDATIONS,
+    SILVER_EVENTS,
+    SILVER_ITEMS,
+    SILVER_USERS,
+    TABLES,
+)
+from nightshelf.tables.contract import Table
+from nightshelf.tables.store import Store
+
+__all__ = [
+    "GOLD_EVALUATION", "GOLD_RECOMMENDATIONS", "ITEM_NEIGHBOURS", "OPS_JOB_RUNS",
+    "QUARANTINE_EVENTS", "SERVING_RECOMMENDATIONS", "SILVER_EVENTS", "SILVER_ITEMS",
+    "SILVER_USERS", "TABLES", "Store", "Table",
+]  # fmt: skip

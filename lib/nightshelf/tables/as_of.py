@@ -1,0 +1,49 @@
+"""The catalogue as it was on a day."""
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import ATTRIBUTES, DELISTED, DS, ITEM, STOCK, Transform
+from nightshelf.tables.catalogue import SILVER_ITEMS
+from nightshelf.tables.contract import STRING_MAP
+
+
+def items_as_of(ds: date) -> Transform:
+    """[silver.items] -> one row an item: of each column the newest value told up to ds.
+
+    A null in a later row leaves the earlier value. Adds `available` BOOLEAN: launched by the day
+    after ds, which the lists are for, in stock or of unknown stock, and not delisted.
+    """
+
+    def newest(name: str) -> Column:
+        return F.max_by(name, F.when(F.col(name).isNotNull(), F.col(DS))).alias(name)
+
+    def transform(items: DataFrame) -> DataFrame:
+        names = [c.name for c in SILVER_ITEMS.columns if c.name not in (ITEM, DS, ATTRIBUTES)]
+        launched = F.coalesce(F.col("launch_date") <= F.date_add(F.lit(ds), 1), F.lit(True))
+        in_stock = F.coalesce(F.col(STOCK) > 0, F.lit(True))
+        return (
+            items.where(F.col(DS) <= F.lit(ds))
+            .groupBy(ITEM)
+            .agg(*(newest(name) for name in names), _newest_attributes())
+            .withColumn("available", launched & in_stock & ~F.col(DELISTED))
+        )
+
+    return transform
+
+
+def _newest_attributes() -> Column:
+    """All attributes ever told, each with its newest value."""
+    told = F.array_sort(
+        F.collect_list(
+            F.when(F.col(ATTRIBUTES).isNotNull(), F.struct(DS, F.map_entries(ATTRIBUTES)))
+        )
+    )
+
+    def overlay(known: Column, row: Column) -> Column:
+        new = F.map_from_entries(row["col2"])
+        return F.map_concat(F.map_filter(known, lambda k, _: ~F.map_contains_key(new, k)), new)
+
+    return F.aggregate(told, F.create_map().cast(STRING_MAP), overlay).alias(ATTRIBUTES)

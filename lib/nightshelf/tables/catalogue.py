@@ -1,0 +1,206 @@
+"""All tables of the warehouse, in the order in which a night writes them."""
+
+from typing import Final
+
+from nightshelf.columns import (
+    ATTRIBUTES,
+    CATEGORY,
+    CO_USERS,
+    DELISTED,
+    DS,
+    EVENT_TS,
+    EVENT_TYPE,
+    EVENT_TYPES,
+    ITEM,
+    MODEL_ID,
+    NEIGHBOUR,
+    POSITION,
+    PRICE,
+    QUANTITY,
+    QUERY,
+    RANK,
+    RATING,
+    REASON,
+    RUN_ID,
+    SCORE,
+    SEED_ITEM,
+    SESSION,
+    SIMILARITY,
+    SOURCE,
+    SOURCE_ROW,
+    STOCK,
+    TITLE,
+    USER,
+)
+from nightshelf.tables.contract import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INT,
+    STRING,
+    STRING_MAP,
+    TIMESTAMP,
+    Column,
+    Table,
+)
+
+SILVER_EVENTS: Final = Table(
+    "silver.events",
+    columns=(
+        Column(USER, STRING),
+        Column(ITEM, STRING, optional=True),
+        Column(EVENT_TYPE, STRING, values=EVENT_TYPES),
+        Column(EVENT_TS, TIMESTAMP),
+        Column(QUANTITY, INT, optional=True, low=1),
+        Column(PRICE, DOUBLE, optional=True, low=0.0),
+        Column(RATING, DOUBLE, optional=True, low=-1e6, high=1e6),
+        Column(QUERY, STRING, optional=True),
+        Column(POSITION, INT, optional=True, low=0),
+        Column(SESSION, STRING),
+        Column(SOURCE_ROW, STRING),
+        Column(DS, DATE),
+    ),
+    keys=((SOURCE_ROW,),),
+    layout=(USER, EVENT_TS),
+)
+
+QUARANTINE_EVENTS: Final = Table(
+    "quarantine.events",
+    columns=(
+        Column("reason_code", STRING),
+        Column("source_file", STRING, optional=True),
+        Column("raw", STRING, optional=True),
+        Column(DS, DATE),
+    ),
+    keys=(),
+    layout=("reason_code",),
+    may_be_empty=True,
+)
+
+SILVER_ITEMS: Final = Table(
+    "silver.items",
+    columns=(
+        Column(ITEM, STRING),
+        Column(TITLE, STRING, optional=True),
+        Column("description", STRING, optional=True),
+        Column(CATEGORY, STRING, optional=True),
+        Column("brand", STRING, optional=True),
+        Column(PRICE, DOUBLE, optional=True, low=0.0),
+        Column(STOCK, INT, optional=True, low=0),
+        Column("launch_date", DATE, optional=True),
+        Column(DELISTED, BOOLEAN),
+        Column("image_url", STRING, optional=True),
+        Column(ATTRIBUTES, STRING_MAP, optional=True),
+        Column(DS, DATE),
+    ),
+    keys=((ITEM,),),
+    layout=(ITEM,),
+)
+
+SILVER_USERS: Final = Table(
+    "silver.users",
+    columns=(
+        Column(USER, STRING),
+        Column("signup_date", DATE, optional=True),
+        Column(ATTRIBUTES, STRING_MAP, optional=True),
+        Column(DS, DATE),
+    ),
+    keys=((USER,),),
+    layout=(USER,),
+)
+
+ITEM_NEIGHBOURS: Final = Table(
+    "gold.item_neighbours",
+    columns=(
+        Column(ITEM, STRING),
+        Column(RANK, INT, low=1),
+        Column(NEIGHBOUR, STRING),
+        Column(SIMILARITY, DOUBLE, low=0.0, high=1.0 + 1e-9),
+        Column(CO_USERS, BIGINT, low=1),
+        Column(DS, DATE),
+    ),
+    keys=((ITEM, RANK), (ITEM, NEIGHBOUR)),
+    layout=(ITEM, RANK),
+    may_be_empty=True,
+)
+
+_LIST = (
+    Column(USER, STRING),
+    Column(RANK, INT, low=1),
+    Column(ITEM, STRING),
+    Column(SCORE, DOUBLE, low=0.0, high=1e9),
+    Column(SOURCE, STRING),
+    Column(REASON, STRING),
+    Column(SEED_ITEM, STRING, optional=True),
+    Column(MODEL_ID, STRING),
+    Column(RUN_ID, STRING),
+    Column(DS, DATE),
+)
+
+GOLD_RECOMMENDATIONS: Final = Table(
+    "gold.recommendations",
+    columns=_LIST,
+    keys=((USER, RANK), (USER, ITEM)),
+    layout=(USER, RANK),
+    lineage=(RUN_ID,),
+)
+
+SERVING_RECOMMENDATIONS: Final = Table(
+    "serving.recommendations",
+    columns=_LIST,
+    keys=((USER, RANK), (USER, ITEM)),
+    daily=False,
+    layout=(USER, RANK),
+    lineage=(RUN_ID,),
+)
+
+GOLD_EVALUATION: Final = Table(
+    "gold.evaluation",
+    columns=(
+        Column("model", STRING),
+        Column(SOURCE, STRING),
+        Column("metric", STRING),
+        Column("segment", STRING),
+        Column("value", DOUBLE, low=0.0, high=1e9),
+        Column("low", DOUBLE, optional=True, low=-1e9, high=1e9),
+        Column("high", DOUBLE, optional=True, low=-1e9, high=1e9),
+        Column("n", BIGINT, low=0),
+        Column(DS, DATE),
+    ),
+    keys=(("model", SOURCE, "metric", "segment"),),
+    layout=("model", "metric"),
+)
+
+OPS_JOB_RUNS: Final = Table(
+    "ops.job_runs",
+    columns=(
+        Column(RUN_ID, STRING),
+        Column("job", STRING),
+        Column(DS, DATE),
+        Column("status", STRING, values=("done", "skipped", "dry-run", "failed")),
+        Column("exit_code", INT),
+        Column("message", STRING, optional=True),
+        Column("started", TIMESTAMP),
+        Column("seconds", DOUBLE, low=0.0),
+        Column("rows_in", BIGINT, low=0),
+        Column("rows_out", BIGINT, low=0),
+        Column("input_versions", STRING),
+        Column("config_hash", STRING),
+        Column("code_version", STRING),
+    ),
+    keys=((RUN_ID, "job"),),
+    daily=False,
+)
+
+TABLES: Final = (
+    QUARANTINE_EVENTS,
+    SILVER_EVENTS,
+    SILVER_ITEMS,
+    SILVER_USERS,
+    ITEM_NEIGHBOURS,
+    GOLD_RECOMMENDATIONS,
+    SERVING_RECOMMENDATIONS,
+    GOLD_EVALUATION,
+    OPS_JOB_RUNS,
+)

@@ -1,0 +1,69 @@
+"""What a table promises: its columns, keys and ranges."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pyspark.sql.types import (
+    BooleanType,
+    DataType,
+    DateType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+STRING: Final = StringType()
+INT: Final = IntegerType()
+BIGINT: Final = LongType()
+DOUBLE: Final = DoubleType()
+BOOLEAN: Final = BooleanType()
+DATE: Final = DateType()
+TIMESTAMP: Final = TimestampType()
+STRING_MAP: Final = MapType(STRING, STRING)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `low` and `high` are inclusive; NaN is in no range."""
+
+    name: str
+    type: DataType
+    optional: bool = False
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """The contract of one table.
+
+    name:     `<layer>.<name>`; the table lies at `<root>/<layer>/<name>`.
+    keys:     column sets, each unique within a `ds` (within the table where it is not partitioned).
+    daily:    True: partitioned by `ds`, one commit replaces whole days. False: holds the latest
+              state only, replaced as a whole.
+    layout:   columns by which rows lie sorted in the files, for readers by key.
+    lineage:  columns that say which run wrote a row; a rerun changes them, so no digest holds them.
+    may_be_empty: whether a day without rows is a valid result.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    keys: tuple[tuple[str, ...], ...]
+    daily: bool = True
+    layout: tuple[str, ...] = ()
+    lineage: tuple[str, ...] = ()
+    may_be_empty: bool = False
+
+    @property
+    def schema(self) -> StructType:
+        return StructType([StructField(c.name, c.type, True) for c in self.columns])
+
+    @property
+    def path(self) -> str:
+        return self.name.replace(".", "/")

@@ -1,0 +1,129 @@
+"""Files on any Hadoop file system, by URI."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One entry of a folder. `modified` is in seconds since the epoch, by the file system's clock."""
+
+    path: str
+    name: str
+    size: int
+    modified: float
+    is_dir: bool
+
+
+class Files:
+    """The few operations that tables, locks and sources need, through Spark's Hadoop settings."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._jvm: Any = spark._jvm
+        self._conf: Any = spark._jsc.hadoopConfiguration()
+
+    def _at(self, path: str) -> tuple[Any, Any]:
+        where = self._jvm.org.apache.hadoop.fs.Path(path)
+        return where.getFileSystem(self._conf), where
+
+    def qualified(self, path: str) -> str:
+        """The full URI: scheme, authority and absolute path."""
+        fs, where = self._at(path)
+        return str(fs.makeQualified(where).toString())
+
+    def local_path(self, path: str) -> str | None:
+        """The path on this machine where the file system is the local one, else None."""
+        uri = self._at(self.qualified(path))[1].toUri()
+        return str(uri.getPath()) if uri.getScheme() == "file" else None
+
+    def exists(self, path: str) -> bool:
+        fs, where = self._at(path)
+        return bool(fs.exists(where))
+
+    def entries(self, path: str) -> list[FileInfo]:
+        """What the folder holds, by name; nothing where there is no such folder."""
+        fs, where = self._at(path)
+        if not fs.exists(where):
+            return []
+        return sorted((_info(status) for status in fs.listStatus(where)), key=lambda f: f.name)
+
+    def glob(self, pattern: str) -> list[FileInfo]:
+        """Files and folders that match a Hadoop glob, by path."""
+        fs, where = self._at(pattern)
+        found = fs.globStatus(where) or []
+        return sorted((_info(status) for status in found), key=lambda f: f.path)
+
+    def size(self, path: str) -> int:
+        """Bytes below the path."""
+        fs, where = self._at(path)
+        return int(fs.getContentSummary(where).getLength())
+
+    def delete(self, path: str) -> None:
+        fs, where = self._at(path)
+        fs.delete(where, True)
+
+    def rename(self, old: str, new: str) -> bool:
+        """Moves a file; False where another process was first."""
+        fs, where = self._at(old)
+        try:
+            return bool(fs.rename(where, self._jvm.org.apache.hadoop.fs.Path(new)))
+        except Py4JJavaError:
+            return False
+
+    def read_json(self, path: str) -> dict[str, Any]:
+        """The JSON object in a small file; empty where the file is missing or torn."""
+        fs, where = self._at(path)
+        try:
+            stream = fs.open(where)
+            try:
+                told = json.loads(bytes(stream.readAllBytes()).decode())
+            finally:
+                stream.close()
+        except (Py4JJavaError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
+    def write_json(self, path: str, value: dict[str, Any], *, exclusive: bool = False) -> bool:
+        """Writes a small file; with `exclusive`, False where it is there already."""
+        fs, where = self._at(path)
+        try:
+            stream = fs.create(where, not exclusive)
+        except Py4JJavaError as error:
+            if exclusive and "AlreadyExists" in str(error.java_exception.getClass().getName()):
+                return False
+            raise
+        try:
+            stream.write(bytearray((json.dumps(value, sort_keys=True) + "\n").encode()))
+        finally:
+            stream.close()
+        return True
+
+    def first_line(self, path: str, encoding: str) -> str:
+        """The first line of a text file, decompressed by its ending; empty for an empty file."""
+        fs, where = self._at(path)
+        codec = self._jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(
+            self._conf
+        ).getCodec(where)
+        raw = fs.open(where)
+        stream = raw if codec is None else codec.createInputStream(raw)
+        java = self._jvm.java.io
+        reader = java.BufferedReader(java.InputStreamReader(stream, encoding))
+        try:
+            return str(reader.readLine() or "")
+        finally:
+            reader.close()
+
+
+def _info(status: Any) -> FileInfo:
+    path = status.getPath()
+    return FileInfo(
+        path=str(path.toString()),
+        name=str(path.getName()),
+        size=int(status.getLen()),
+        modified=status.getModificationTime() / 1000.0,
+        is_dir=bool(status.isDirectory()),
+    )

@@ -1,0 +1,146 @@
+"""One writer at a time for a (table, ds), which a dead owner does not hold for ever.
+
+On a local file system the lock is the kernel's (flock): it ends with the process, however that ends.
+Elsewhere it is a lease: a file created only if absent (atomic on HDFS), whose owner renews it; a lease
+not renewed for `stale_seconds` is moved away by an atomic rename and taken over.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nightshelf.errors import RetryLaterError
+from nightshelf.tables.files import Files
+
+POLL_SECONDS = 0.2
+
+
+class LockHeldError(RetryLaterError):
+    """Another run owns the lock."""
+
+
+@contextmanager
+def lock(
+    files: Files,
+    folder: str,
+    name: str,
+    *,
+    run_id: str,
+    stale_seconds: int,
+    wait_seconds: float = 0,
+) -> Iterator[None]:
+    """Holds the lock `name` (such as `gold.recommendations/2026-11-24`) below `folder`.
+
+    Raises LockHeldError where another run still holds it after `wait_seconds`.
+    """
+    path = f"{folder}/{name}.lock"
+    owner = {"run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
+    local = files.local_path(path)
+    held: _Flock | _Lease
+    held = _Flock(Path(local), owner) if local else _Lease(files, path, owner, stale_seconds)
+    deadline = time.monotonic() + wait_seconds
+    while not held.acquire():
+        if time.monotonic() >= deadline:
+            raise LockHeldError(_held_by(name, held.owner(), path))
+        time.sleep(POLL_SECONDS)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _held_by(name: str, owner: dict[str, Any], path: str) -> str:
+    who = (
+        f"run {owner['run_id']} (process {owner['pid']} on {owner['host']})"
+        if {"run_id", "pid", "host"} <= owner.keys()
+        else "another run"
+    )
+    return f"{name}: the lock is held by {who}; wait for it to end, or stop it, then run again [{path}]"
+
+
+class _Flock:
+    """A kernel lock on a file that stays: deleting it would let two processes lock two files."""
+
+    def __init__(self, path: Path, owner: dict[str, Any]) -> None:
+        self._path = path
+        self._owner = owner
+        self._descriptor = -1
+
+    def acquire(self) -> bool:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, json.dumps(self._owner).encode())
+        self._descriptor = descriptor
+        return True
+
+    def owner(self) -> dict[str, Any]:
+        try:
+            told = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
+    def release(self) -> None:
+        os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+
+
+class _Lease:
+    """A file created only if absent, renewed by a thread of its owner."""
+
+    def __init__(
+        self, files: Files, path: str, owner: dict[str, Any], stale_seconds: float
+    ) -> None:
+        self._files = files
+        self._path = path
+        self._owner = owner
+        self._stale_seconds = stale_seconds
+        self._released = threading.Event()
+        self._renewer = threading.Thread(target=self._renew, daemon=True)
+
+    def acquire(self) -> bool:
+        if not self._create():
+            if self._age() <= self._stale_seconds:
+                return False
+            grave = f"{self._path}.dead-{self._owner['run_id']}"
+            if not self._files.rename(self._path, grave):
+                return False
+            self._files.delete(grave)
+            if not self._create():
+                return False
+        self._renewer.start()
+        return True
+
+    def owner(self) -> dict[str, Any]:
+        return self._files.read_json(self._path)
+
+    def release(self) -> None:
+        self._released.set()
+        self._renewer.join()
+        if self.owner() == self._owner:
+            self._files.delete(self._path)
+
+    def _create(self) -> bool:
+        return self._files.write_json(self._path, self._owner, exclusive=True)
+
+    def _age(self) -> float:
+        found = self._files.glob(self._path)
+        return time.time() - found[0].modified if found else 0.0
+
+    def _renew(self) -> None:
+        while not self._released.wait(self._stale_seconds / 4):
+            if self.owner() == self._owner:
+                self._files.write_json(self._path, self._owner)

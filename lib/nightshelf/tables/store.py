@@ -1,0 +1,194 @@
+"""The only reader and writer of tables: stage, audit, publish in one atomic commit."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS
+from nightshelf.config import WarehouseConfig
+from nightshelf.errors import MissingInputError
+from nightshelf.tables.audit import audit, conform
+from nightshelf.tables.contract import Table
+from nightshelf.tables.digest import digest
+from nightshelf.tables.files import Files
+from nightshelf.tables.locks import lock
+
+TARGET_FILE_BYTES: Final = 128 * 2**20
+_COMMIT = re.compile(r"^(\d{20})\.json$")
+
+
+@dataclass
+class Store:
+    """The tables below one warehouse root, as one run sees them.
+
+    Every table is read at one version for the whole run: the one found at its first read, kept in
+    `versions`. `manifest` goes into the metadata of each commit.
+    """
+
+    spark: SparkSession
+    config: WarehouseConfig
+    run_id: str
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
+    versions: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.files = Files(self.spark)
+        self.root = self.files.qualified(self.config.root).rstrip("/")
+
+    def path(self, table: Table) -> str:
+        return f"{self.root}/{table.path}"
+
+    def version(self, table: Table) -> int | None:
+        """The newest version of the table; None where it has never been published."""
+        found = self.files.entries(f"{self.path(table)}/_delta_log")
+        commits = [int(match[1]) for entry in found if (match := _COMMIT.match(entry.name))]
+        return max(commits, default=None)
+
+    def read(self, table: Table, *, until: date | None = None, on: date | None = None) -> DataFrame:
+        """The table's rows, of days up to `until` or of the day `on` where it is daily.
+
+        Raises MissingInputError where it was never published.
+        """
+        version = self.versions.get(table.name, self.version(table))
+        if version is None:
+            raise MissingInputError(
+                f"{table.name}: no such table yet at {self.path(table)}; run the step that writes "
+                "it first, or check warehouse.root"
+            )
+        self.versions[table.name] = version
+        frame = (
+            self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table))
+        )
+        if until is not None:
+            frame = frame.where(F.col(DS) <= F.lit(until))
+        if on is not None:
+            frame = frame.where(F.col(DS) == F.lit(on))
+        return frame
+
+    def has(self, table: Table, on: date) -> bool:
+        """Whether a day of the table was published with rows."""
+        return self.version(table) is not None and not self.read(table, on=on).isEmpty()
+
+    def last_manifest(self, table: Table) -> dict[str, Any]:
+        """The manifest of the table's newest commit; empty where there is none."""
+        if self.version(table) is None:
+            return {}
+        newest = DeltaTable.forPath(self.spark, self.path(table)).history(1).collect()[0]
+        return dict(json.loads(newest["userMetadata"] or "{}"))
+
+    def digest(self, table: Table, on: date | None = None) -> str:
+        """The digest of the table, or of one day of it; equal for reruns of the same night."""
+        return digest(self.read(table, on=on), ignore=table.lineage)
+
+    @contextmanager
+    def locked(self, tables: tuple[Table, ...], ds: date) -> Iterator[None]:
+        """Holds (table, ds) for each of the tables, or raises LockHeldError at once."""
+        with ExitStack() as held:
+            for table in tables:
+                held.enter_context(self.lock(f"{table.name}/{ds.isoformat()}"))
+            yield
+
+    @contextmanager
+    def lock(self, name: str, wait_seconds: float = 0) -> Iterator[None]:
+        with lock(
+            self.files,
+            f"{self.root}/_locks",
+            name,
+            run_id=self.run_id,
+            stale_seconds=self.config.lock_stale_seconds,
+            wait_seconds=wait_seconds,
+        ):
+            yield
+
+    def publish(
+        self,
+        frame: DataFrame,
+        table: Table,
+        ds: date,
+        *,
+        since: date | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Replaces the day `ds` of a daily table, the days from `since` to `ds`, or a whole table.
+
+        `about` joins the run's manifest in the commit. Returns the rows published. The caller holds the lock of (table, ds). Raises
+        DataQualityError, with nothing changed, where the frame breaks the table's contract.
+        """
+        since = since or ds
+        manifest = {
+            **self.manifest,
+            **(about or {}),
+            "table": table.name,
+            "ds": ds.isoformat(),
+            "since": since.isoformat(),
+            "input_versions": dict(sorted(self.versions.items())),
+        }
+        staging = f"{self.root}/_staging/{table.name}/{ds.isoformat()}"
+        self.files.delete(staging)
+        try:
+            self.stage(conform(frame, table), staging)
+            staged = self.spark.read.schema(table.schema).parquet(staging)
+            rows = audit(staged, table, since, ds)
+            if not self.dry_run:
+                with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
+                    days = f"{DS} >= DATE'{since}' AND {DS} <= DATE'{ds}'"
+                    self.commit(
+                        self._laid_out(staged, table, staging),
+                        table,
+                        days,
+                        {**manifest, "rows": rows},
+                    )
+                    self._register(table)
+        finally:
+            self.files.delete(staging)
+        return rows
+
+    def append(self, frame: DataFrame, table: Table) -> None:
+        """Adds rows to a table of records, which no rerun replaces."""
+        with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
+            conform(frame, table).write.format("delta").mode("append").save(self.path(table))
+
+    def stage(self, frame: DataFrame, staging: str) -> None:
+        """Computes the frame once, where no reader looks."""
+        frame.write.parquet(staging)
+
+    def commit(
+        self, frame: DataFrame, table: Table, days: str, manifest: Mapping[str, Any]
+    ) -> None:
+        """One atomic commit, with the manifest in its metadata."""
+        writer: DataFrameWriter = (
+            frame.write.format("delta")
+            .mode("overwrite")
+            .option("userMetadata", json.dumps(manifest, sort_keys=True))
+        )
+        if table.daily:
+            writer = writer.partitionBy(DS).option("replaceWhere", days)
+        writer.save(self.path(table))
+
+    def _laid_out(self, staged: DataFrame, table: Table, staging: str) -> DataFrame:
+        """Few files, each sorted by the columns that readers look rows up by."""
+        files = max(1, -(-self.files.size(staging) // TARGET_FILE_BYTES))
+        layout = table.layout or table.keys[0]
+        order = (DS, *layout) if table.daily else layout
+        spread = staged.coalesce(1) if files == 1 else staged.repartitionByRange(files, *order)
+        return spread.sortWithinPartitions(*order)
+
+    def _register(self, table: Table) -> None:
+        database = self.config.metastore_database
+        if database is None:
+            return
+        layer, name = table.name.split(".")
+        self.spark.sql(f"CREATE DATABASE IF NOT EXISTS `{database}`")
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS `{database}`.`{layer}_{name}` USING DELTA "
+            f"LOCATION '{self.path(table)}'"
+        )
