@@ -1,15 +1,19 @@
-"""What every test shares: one Spark session, and the real data sets where they are present."""
+"""What every test shares: one Spark session, stores, and the real data sets where present."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from nightshelf.config import SparkConfig
+from nightshelf.config import SparkConfig, WarehouseConfig
 from nightshelf.session import build
+from nightshelf.tables import Store
 
 ROOT = Path(__file__).resolve().parents[1]
+
+Frame = Callable[[str, list[tuple[Any, ...]]], DataFrame]
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +25,30 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             master="local[2]",
             driver_memory="2g",
             shuffle_partitions=4,
-            conf={"spark.sql.warehouse.dir": str(warehouse)},
+            conf={
+                "spark.sql.warehouse.dir": str(warehouse),
+                "spark.hadoop.javax.jdo.option.ConnectionURL": (
+                    f"jdbc:derby:;databaseName={warehouse}/metastore;create=true"
+                ),
+            },
         ),
         "tests",
+        hive=True,
     )
     yield session
     session.stop()
+
+
+@pytest.fixture
+def frame(spark: SparkSession) -> Frame:
+    """A frame of literal rows, by a DDL schema."""
+    return lambda schema, rows: spark.createDataFrame(rows, schema)
+
+
+@pytest.fixture
+def store(spark: SparkSession, tmp_path: Path) -> Store:
+    """An empty warehouse."""
+    return Store(spark, WarehouseConfig(root=str(tmp_path / "warehouse")), "run-1")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """One error type for each kind of mistake; each carries the exit code that a scheduler acts on.
 
-Codes follow sysexits.h where it has one: 64 usage, 65 data, 66 no input, 70 software, 75 temporary failure.
-A message is one line: what is wrong, where, what was expected, what was found, what to do next.
+Codes follow sysexits.h: 64 usage, 65 data, 66 no input, 70 software, 75 temporary failure. A
+message is one line: what is wrong, where, what was expected, what was found, what to do next.
 """
 
 from typing import ClassVar, Final

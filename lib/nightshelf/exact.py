@@ -1,7 +1,8 @@
 """Sums that do not depend on the order of the rows.
 
-A floating-point sum changes in its last bits with the order in which a shuffle delivers the rows, and a list
-ordered by such sums can change from one run to the next. Adding fixed-point integers is exact and associative.
+A floating-point sum changes in its last bits with the order in which a shuffle delivers the rows,
+and a list ordered by such sums can change from one run to the next. Adding fixed-point integers is
+exact and associative.
 """
 
 from pyspark.sql import Column

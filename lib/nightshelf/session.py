@@ -1,5 +1,6 @@
 """The only builder of a SparkSession."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -46,6 +47,9 @@ def build(config: SparkConfig, app: str, hive: bool = False) -> SparkSession:
     with _quiet_start():
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
+    # PySpark's own copy of an exception that is raised anyway.
+    logging.getLogger("DataFrameQueryContextLogger").disabled = True
+    logging.getLogger("SQLQueryContextLogger").disabled = True
     return spark
 
 

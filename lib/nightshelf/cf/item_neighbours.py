@@ -2,13 +2,13 @@
 
 The plan replicates histories to item blocks. Items are dealt to blocks so that each gets about the
 same number of updates (a target item costs the summed length of its users' histories); each user's
-history goes once to every block that holds one of its items, and a block's task runs the kernel over
-them. Shuffled: sum over users of length times blocks touched, 8 bytes an entry. Memory of a task: the
-histories that touch its block, at most the whole matrix at 8 bytes an entry; more blocks mean less
-for each. Nothing is gathered on the driver.
+history goes once to every block that holds one of its items, and a block's task runs the kernel
+over them. Shuffled: sum over users of length times blocks touched, 8 bytes an entry. Memory of a
+task: the histories that touch its block, at most the whole matrix at 8 bytes an entry; more blocks
+mean less for each. Nothing is gathered on the driver.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -106,11 +106,10 @@ def _to_blocks(histories: DataFrame) -> DataFrame:
     )
 
 
-def _block_task(k: int, shrinkage: float, min_co_users: int):  # type: ignore[no-untyped-def]
-    def task(batches: Iterator[pa.RecordBatch] | pa.Table) -> pa.Table:
-        table = batches
+def _block_task(k: int, shrinkage: float, min_co_users: int) -> Callable[[pa.Table], pa.Table]:
+    def task(histories: pa.Table) -> pa.Table:
         items, units, is_target = (
-            table.column(name).combine_chunks() for name in ("items", "units", "is_target")
+            histories.column(name).combine_chunks() for name in ("items", "units", "is_target")
         )
         found = block_neighbours(
             items.offsets.to_numpy().astype(np.int64),

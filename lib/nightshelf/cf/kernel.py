@@ -2,8 +2,8 @@
 
 Written for numba: plain loops over flat arrays. A history is one user's items in CSR form: items
 `items[indptr[u]:indptr[u + 1]]` with as many `units`. A unit is a weight divided by the length of
-its item's vector, as an integer multiple of 2**-UNIT_BITS: a product of two units is then their part
-in the cosine, and integer sums are the same in any order.
+its item's vector, as an integer multiple of 2**-UNIT_BITS: a product of two units is then their
+part in the cosine, and integer sums are the same in any order.
 """
 
 from typing import Any
@@ -149,7 +149,7 @@ def _is_worse(a: int, b: int, scores: Floats, of_local: Ints) -> bool:
 
 @njit(cache=True)
 def _offer(heap: Ints, length: int, item: int, scores: Floats, of_local: Ints) -> int:
-    """Puts the item into a bounded heap with the worst at its root; returns the heap's new length."""
+    """Puts the item into a bounded heap, the worst at its root; returns the heap's new length."""
     if length == len(heap):
         if length == 0 or not _is_worse(heap[0], item, scores, of_local):
             return length

@@ -36,10 +36,11 @@ def load(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{origin}: {_describe(error)}") from None
 
 
-def config_hash(config: Config) -> str:
-    """Sixteen hex digits that change with any key that can change a result."""
-    told = config.model_dump(mode="json", exclude={"logging": True, "warehouse": True})
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+def config_hash(config: Config, *sections: str) -> str:
+    """Sixteen hex digits that change with any key of `sections`, or of all that change results."""
+    told = config.model_dump(mode="json", exclude={"logging", "warehouse", "spark"})
+    chosen = {name: told[name] for name in sections or told}
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
@@ -96,6 +97,8 @@ class _NoDuplicates(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
                 raise yaml.YAMLError(

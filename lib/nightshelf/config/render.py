@@ -21,13 +21,13 @@ def resolved(config: Config) -> str:
 
 def base() -> str:
     """The text of conf/base.yaml."""
-    return HEADER + "\n".join(_section(Config())) + "\n"
+    return HEADER + "\n".join(_sections()) + "\n"
 
 
-def _section(config: Config) -> Iterator[str]:
-    for name, value in config:
+def _sections() -> Iterator[str]:
+    for name, section in Config.model_fields.items():
         yield f"{name}:"
-        assert isinstance(value, BaseModel)
+        value: BaseModel = section.default
         defaults = _plain(value)
         for key, field in type(value).model_fields.items():
             flow = yaml.safe_dump(
@@ -38,7 +38,7 @@ def _section(config: Config) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Models and tuples as YAML's own kinds; dates stay dates, so that they are read back as such."""
+    """Models and tuples as YAML's own kinds; dates stay dates, to be read back as such."""
     if isinstance(value, BaseModel):
         return {key: _plain(inner) for key, inner in value}
     if isinstance(value, dict):

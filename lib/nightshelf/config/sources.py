@@ -114,7 +114,7 @@ class UserSource(FileSource):
 
 
 class Sources(Section):
-    """The shop's own data. Relative paths start at `root`; `{ds}` in a path means one file a day."""
+    """The shop's own data; `{ds}` in a path means one file or folder a day."""
 
     root: str = Field(".", description="folder that relative source paths start from")
     events: Annotated[tuple[EventSource, ...], BeforeValidator(_as_tuple_of_one)] = Field(

@@ -32,9 +32,10 @@ ITEM_COLUMNS = (
 
 
 def mapped_items(source: ItemSource, until: date) -> Transform:
-    """[an item source's columns] -> [silver.items], one row a source row; ds is the day from which it holds.
+    """[an item source's columns] -> [silver.items], one row a source row.
 
-    A source without `valid_from` tells the state of `until`. Later days are left out.
+    `ds` is the day from which the row holds. A source without `valid_from` tells the state of
+    `until`. Later days are left out.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
@@ -47,7 +48,9 @@ def mapped_items(source: ItemSource, until: date) -> Transform:
             fields[ITEM].alias(ITEM),
             *(_field(fields, name).alias(name) for name in TEXT_FIELDS),
             F.when(~F.isnan(price) & price.between(0, 1e12), price).alias(PRICE),
-            F.greatest(F.lit(0), F.when(stock.between(-2e9, 2e9), stock).cast("int")).alias(STOCK),
+            F.when(stock.between(-2e9, 2e9), F.greatest(F.lit(0.0), stock))
+            .cast("int")
+            .alias(STOCK),
             F.to_date(_field(fields, "launch_date").try_cast("timestamp")).alias("launch_date"),
             F.coalesce(_field(fields, DELISTED).try_cast("boolean"), F.lit(False)).alias(DELISTED),
             _field(fields, "image_url").alias("image_url"),
@@ -153,7 +156,7 @@ def _one_row_a_day(items: DataFrame) -> DataFrame:
 
 
 def _map_of_sorted(entries: Column) -> Column:
-    """A map of sorted (key, value) entries; of several values for a key the greatest; null if none."""
+    """A map of sorted (key, value) entries, each key with its greatest value; null if none."""
     size = F.size(entries)
     last_of_key = F.filter(
         entries,

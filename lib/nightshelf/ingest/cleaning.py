@@ -111,7 +111,7 @@ def _blank(name: str) -> Column:
 
 
 def _not_a_number(name: str) -> Column:
-    """Given, but not a finite number. Spark sorts NaN above every number, so a range lets it pass."""
+    """Given, but not a finite number: NaN, which Spark sorts above all numbers, is none either."""
     given, number = F.col(f"given.{name}"), F.col(name)
     filled = given.isNotNull() & (F.trim(given) != "")
     finite = number.isNotNull() & ~F.isnan(number) & (F.abs(number) != float("inf"))

@@ -36,14 +36,14 @@ def added_columns(name: str, before: Schema | None, now: Schema) -> list[str]:
             )
         if now[column] != kind:
             raise DataQualityError(
-                f"{name}: the column '{column}' was {kind} at the last run and is {now[column]}; ask "
-                "why, or ingest with --set ingest.accept_new_schema=true"
+                f"{name}: the column '{column}' was {kind} at the last run and is {now[column]}; "
+                "ask why, or ingest with --set ingest.accept_new_schema=true"
             )
     return [column for column in now if column not in before]
 
 
 def check_refused(refused: Mapping[str, int], read: int, config: IngestConfig) -> None:
-    """Raises DataQualityError where a reason's rows, or the faulty ones together, pass their limit."""
+    """Raises DataQualityError where a reason's rows, or all faulty ones, pass their limit."""
     if not read:
         return
     for reason, limit in config.quarantine_limits.items():

@@ -28,8 +28,8 @@ def pseudonymiser(config: PrivacyConfig) -> Callable[[Column], Column] | None:
     if len(key) < MIN_KEY_BYTES:
         found = f"{len(key)} bytes" if key else "nothing"
         raise ConfigError(
-            f"privacy.pseudonymise: the environment variable {config.key_env} holds {found}, expected "
-            f"a secret of at least {MIN_KEY_BYTES} bytes; set it, the same for every night"
+            f"privacy.pseudonymise: the environment variable {config.key_env} holds {found}, "
+            f"expected a secret of at least {MIN_KEY_BYTES} bytes; set it, the same for every night"
         )
 
     def pseudonyms(ids: "pd.Series[str]") -> "pd.Series[str]":

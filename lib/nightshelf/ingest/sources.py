@@ -59,8 +59,8 @@ class Reader:
         paths = self._paths(path, name)
         options = {key: _option(value) for key, value in source.options.items()}
         if source.format == "csv":
-            frame = self._csv(paths, options, name, wanted)
-        elif source.format == "json":
+            return self._csv(paths, options, name, wanted)
+        if source.format == "json":
             frame = self._read("json", paths, {"primitivesAsString": "true"} | options)
         elif source.format == "parquet":
             # Without mergeSchema a column that only newer files have would stay unseen.
@@ -105,7 +105,7 @@ class Reader:
     def _csv(
         self, paths: list[str], options: dict[str, str], name: str, wanted: Sequence[str]
     ) -> DataFrame:
-        """Files by their header, so that a column added or moved in one day's file stays in place."""
+        """Files by their header, so that a column added or moved in one file stays in place."""
         files = Files(self.spark)
         groups: dict[str, list[str]] = {}
         for path in _flat(files, paths):
@@ -155,8 +155,8 @@ def _option(value: object) -> str:
 def _missing_column(name: str, column: str, where: str, found: Sequence[str]) -> DataQualityError:
     names = ", ".join(c for c in found if not c.startswith("_"))
     return DataQualityError(
-        f"{name}: the column '{column}' is missing from {where}; found: {names}; correct the mapping "
-        "or ask why the column went"
+        f"{name}: the column '{column}' is missing from {where}; found: {names}; correct the "
+        "mapping or ask why the column went"
     )
 
 

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import click
 from rich.console import Console
 
-from nightshelf.errors import ConfigError
 from nightshelf.config import Config
+from nightshelf.errors import ConfigError
 from nightshelf.jobs import build_item_cf, evaluate, ingest, recommend, simulate_shop
 from nightshelf.jobs.show import show
 from nightshelf.runs import Job, Run

@@ -23,7 +23,7 @@ def run(run: Run) -> None:
     run.publish(
         lists.withColumns(
             {
-                MODEL_ID: F.lit(f"item_cf-{config_hash(run.config)[:8]}"),
+                MODEL_ID: F.lit(f"item_cf-{config_hash(run.config, 'feedback', 'item_cf')}"),
                 RUN_ID: F.lit(run.run_id),
                 DS: F.lit(run.ds),
             }

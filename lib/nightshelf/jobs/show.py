@@ -16,7 +16,7 @@ SHOPPERS, ROWS, HISTORY = 3, 5, 3
 
 
 def show(run: Run, console: Console) -> None:
-    """Prints the lists of three shoppers with titles, scores and reasons, and where the tables are."""
+    """Prints three shoppers' lists with titles, scores and reasons, and where the tables are."""
     lists = run.read(GOLD_RECOMMENDATIONS, on=run.ds)
     items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).select(ITEM, TITLE)
     shoppers = _shoppers(lists)

@@ -1,4 +1,4 @@
-"""Simulate a shop: its deliveries under <root>/shop, the truth behind them under <root>/shop_truth."""
+"""Simulate a shop: its deliveries under <root>/shop, the truth behind under <root>/shop_truth."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

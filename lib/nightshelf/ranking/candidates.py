@@ -56,7 +56,7 @@ def from_neighbours(neighbours: DataFrame, keep: int) -> Transform:
 
 
 def from_categories(trends: DataFrame, items: DataFrame, top: int) -> Transform:
-    """[user_id, item_id, weight] seeds -> trending items of each user's `top` best-loved categories.
+    """[user_id, item_id, weight] seeds -> trending items of each user's `top` loved categories.
 
     Score: the item's trend times the category's share of the user's weight in their best category.
     """

@@ -33,7 +33,7 @@ def blended(weights: Mapping[str, float]) -> Transform:
 def not_again(
     bought: DataFrame, items: DataFrame, repeatable_categories: Sequence[str]
 ) -> DataFrame:
-    """[user_id, item_id] that a list leaves out: bought before, and not of a repeatable category."""
+    """[user_id, item_id] that a list leaves out: bought before, of no repeatable category."""
     if not repeatable_categories:
         return bought
     again = F.lit(False)

@@ -57,7 +57,7 @@ def ranked_catalogue(trend: DataFrame) -> Transform:
 
 
 def by_category(per_category: int) -> Transform:
-    """[ranked catalogue] -> [category, item_id, score]: the best trending items of each category."""
+    """[ranked catalogue] -> [category, item_id, score]: the best trending items of each."""
 
     def transform(catalogue: DataFrame) -> DataFrame:
         order = Window.partitionBy(CATEGORY).orderBy(RANK)

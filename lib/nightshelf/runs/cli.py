@@ -59,7 +59,7 @@ def command(
     default_ds: DefaultDs = lambda _: None,
     options: tuple[click.Option, ...] = (),
 ) -> Callable[[], None]:
-    """The `main` of a script: parses, runs `body`, reports, and exits with the code that tells how."""
+    """The `main` of a script: parses, runs `body`, reports, exits with the code that tells how."""
 
     def callback(
         conf_file: str | None,
@@ -98,7 +98,7 @@ def command(
 def _shared_options() -> list[click.Parameter]:
     return [
         click.Option(["--conf-file"], help="YAML file over the defaults; see conf/base.yaml."),
-        click.Option(["--ds"], help="Business date YYYY-MM-DD: the last day whose events are used."),
+        click.Option(["--ds"], help="Business date YYYY-MM-DD: the last day that is used."),
         click.Option(["--set", "overrides"], multiple=True, metavar="KEY=VALUE",
                      help="Overrides one key, such as item_cf.k=100; may be repeated."),
         click.Option(["--dry-run"], is_flag=True, help="Computes and checks, publishes nothing."),

@@ -32,7 +32,7 @@ def explained(error: Exception) -> NightshelfError | None:
         )
     if _CONCURRENT.search(text):
         return RetryLaterError(
-            f"another writer changed the same table at the same time; run again ({_first_line(text)})"
+            f"another writer changed the same table meanwhile; run again ({_first_line(text)})"
         )
     if _TRANSIENT.search(text):
         return RetryLaterError(f"storage did not answer; run again ({_first_line(text)})")

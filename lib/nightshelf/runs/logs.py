@@ -12,7 +12,7 @@ Format = Literal["auto", "plain", "json"]
 _HIDDEN_IN_PLAIN: Final = {"level", "timestamp", "run_id", "job", "ds"}
 
 
-def configure(format: Format, level: str) -> None:  # noqa: A002 (the config key's name)
+def configure(format: Format, level: str) -> None:
     """Sets up structlog for this process. `auto` is plain on a terminal and JSON elsewhere."""
     plain = format == "plain" or (format == "auto" and sys.stderr.isatty())
     structlog.configure(

@@ -58,7 +58,7 @@ class Run:
         since: date | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> int:
-        """Publishes the frame as the table's day ds, or days from `since` to ds; returns the rows."""
+        """Publishes the frame as the table's day ds, or its days from `since` on; returns rows."""
         rows = self.store.publish(frame, table, self.ds, since=since, about=about)
         self.rows_out += rows
         logger().debug("dry run" if self.dry_run else "published", table=table.name, rows=rows)

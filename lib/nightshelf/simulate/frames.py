@@ -1,10 +1,10 @@
 """The simulated shop as Spark frames: what it delivers, and the truth behind it.
 
-Rows come from blocks of users, each made by the seed and its number alone, so that they are the same
-whatever the number of partitions.
+Rows come from blocks of users, each made by the seed and its number alone, so that they are the
+same whatever the number of partitions.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -271,7 +271,7 @@ def _by_number(
 ) -> DataFrame:
     """A frame of `make(0)` to `make(count - 1)`, each made on an executor."""
 
-    def task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column("id").to_pylist():
                 yield from make(number).to_batches(max_chunksize=50_000)

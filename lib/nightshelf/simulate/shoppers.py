@@ -160,4 +160,4 @@ def _drawn(rng: np.random.Generator, world: World, category: Ints) -> Ints:
 def _first_of_each(items: Ints) -> Bools:
     """(P, N): whether the item has not been drawn for the page before."""
     before = np.tril(np.ones((items.shape[1], items.shape[1]), dtype=bool), -1)
-    return ~((items[:, :, None] == items[:, None, :]) & before).any(axis=2)
+    return np.asarray(~((items[:, :, None] == items[:, None, :]) & before).any(axis=2))

@@ -20,7 +20,7 @@ Bools = NDArray[np.bool_]
 
 POSITIONS: Final = 10
 EXAMINATION: Final = 1.0 / np.arange(1, POSITIONS + 1) ** 0.6
-"""Probability that a shopper looks at each position, from the first; then judges the item itself."""
+"""Probability that a shopper looks at each position, from the first."""
 
 WEEKDAYS: Final = np.array([0.9, 0.85, 0.9, 1.0, 1.1, 1.25, 1.2])
 """Visits on Monday to Sunday, relative to the mean."""

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 @dataclass(frozen=True)
 class FileInfo:
-    """One entry of a folder. `modified` is in seconds since the epoch, by the file system's clock."""
+    """One entry of a folder. `modified` is in seconds since the epoch, by the file system."""
 
     path: str
     name: str

@@ -1,8 +1,8 @@
 """One writer at a time for a (table, ds), which a dead owner does not hold for ever.
 
-On a local file system the lock is the kernel's (flock): it ends with the process, however that ends.
-Elsewhere it is a lease: a file created only if absent (atomic on HDFS), whose owner renews it; a lease
-not renewed for `stale_seconds` is moved away by an atomic rename and taken over.
+On a local file system the lock is the kernel's (flock): it ends with the process, however that
+ends. Elsewhere it is a lease: a file created only if absent (atomic on HDFS), whose owner renews
+it; a lease not renewed for `stale_seconds` is moved away by an atomic rename and taken over.
 """
 
 import fcntl
@@ -62,7 +62,7 @@ def _held_by(name: str, owner: dict[str, Any], path: str) -> str:
         if {"run_id", "pid", "host"} <= owner.keys()
         else "another run"
     )
-    return f"{name}: the lock is held by {who}; wait for it to end, or stop it, then run again [{path}]"
+    return f"{name}: the lock is held by {who}; let it end or stop it, then run again [{path}]"
 
 
 class _Flock:

@@ -120,8 +120,9 @@ class Store:
     ) -> int:
         """Replaces the day `ds` of a daily table, the days from `since` to `ds`, or a whole table.
 
-        `about` joins the run's manifest in the commit. Returns the rows published. The caller holds the lock of (table, ds). Raises
-        DataQualityError, with nothing changed, where the frame breaks the table's contract.
+        `about` joins the run's manifest in the commit. Returns the rows published. The caller holds
+        the lock of (table, ds). Raises DataQualityError, with nothing changed, where the frame
+        breaks the table's contract.
         """
         since = since or ds
         manifest = {

@@ -1,0 +1,119 @@
+"""The configuration: precedence, and one clear line for every mistake."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from nightshelf.config import Config, config_hash, load, resolved
+from nightshelf.config.render import base
+from nightshelf.errors import ConfigError, MissingInputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "shop.yaml"
+    path.write_text(text)
+    return path
+
+
+def refused(folder: Path, text: str, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, text), overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.replace(str(folder), "")
+
+
+def test_set_wins_over_file_and_file_over_defaults(tmp_path: Path) -> None:
+    path = written(tmp_path, "item_cf: {k: 7, shrinkage: 2.5}")
+    config = load(path, ["item_cf.k=9", "ingest.first_day=2020-02-29"])
+    assert (config.item_cf.k, config.item_cf.shrinkage, config.item_cf.min_co_users) == (9, 2.5, 2)
+    assert config.ingest.first_day == date(2020, 2, 29)
+
+
+def test_config_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Config().item_cf.k = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("item_cf: {kk: 3}", "item_cf.kk: unknown key; nearest known key: item_cf.k"),
+        ("itemcf: {k: 3}", "itemcf: unknown key; nearest known key: item_cf"),
+        ("shrinkage: 3", "shrinkage: unknown key; nearest known key: item_cf.shrinkage"),
+        ("item_cf: {k: '3'}", "item_cf.k: input should be a valid integer, found '3'"),
+        ("item_cf: {k: 0}", "item_cf.k: input should be greater than or equal to 1, found 0"),
+        ("item_cf: {shrinkage: .nan}", "item_cf.shrinkage: input should be a finite number"),
+        ("ingest: {first_day: 2026-02-30}", "not YAML: day is out of range for month"),
+        ("item_cf: {k: 3, k: 4}", "the key 'k' is given twice, again in line 1"),
+        ("- a\n- b", "expected keys and values, found a list"),
+        ("item_cf: [", "not YAML"),
+        ("feedback: {weights: {buy: 3.0}}", "feedback.weights: no event type 'buy' here"),
+        (
+            "ingest: {quarantine_limits: {no_user: 0.1}}",
+            "'no_user' is not known here; nearest: missing_user",
+        ),
+        ("sources: {events: {format: cvs, path: x}}", "'cvs' is not known here; nearest: csv"),
+        (
+            "sources: {events: {format: csv, path: x, columns: {userid: a}}}",
+            "sources.events.0.columns.userid: 'userid' is not known here; nearest: user_id",
+        ),
+        (
+            "sources: {events: {format: csv, path: x, columns: {user_id: a}}}",
+            "sources.events.0: no column or constant for event_type, event_ts",
+        ),
+        (
+            "sources: {events: {format: hive, path: x, columns: {user_id: a}}}",
+            "a source of format hive needs 'table' and no 'path'",
+        ),
+        (
+            "sources: {events: {format: csv, path: x, columns: {user_id: {column: 3}}}}",
+            "sources.events.0.columns.user_id.column: input should be a valid string, found 3",
+        ),
+    ],
+)
+def test_mistakes_are_told_with_their_place(tmp_path: Path, text: str, told: str) -> None:
+    assert told in refused(tmp_path, text)
+
+
+def test_yaml_tags_are_refused_and_nothing_is_executed(tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+    message = refused(tmp_path, f"x: !!python/object/apply:os.system ['touch {planted}']")
+    assert "line 1: the YAML tag !!python/object/apply:os.system is refused" in message
+    assert not planted.exists()
+
+
+@pytest.mark.parametrize("override", ["item_cf.k", "=3", "item_cf.k.x=3"])
+def test_set_needs_a_key_and_a_value(tmp_path: Path, override: str) -> None:
+    assert f"--set {override}" in refused(tmp_path, "item_cf: {k: 3}", override)
+
+
+def test_a_missing_file_is_a_missing_input(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="no such config file"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_without_events_the_simulated_shop_is_read(tmp_path: Path) -> None:
+    config = load(written(tmp_path, "warehouse: {root: /data/wh}"))
+    assert config.simulate.enabled
+    assert config.sources.events[0].path == "/data/wh/shop/events/ds={ds}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf").rglob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_file_loads_and_is_read_back_as_printed(path: Path, tmp_path: Path) -> None:
+    config = load(path)
+    assert load(written(tmp_path, resolved(config))) == config
+
+
+def test_base_yaml_is_what_the_definitions_say() -> None:
+    assert (ROOT / "conf" / "base.yaml").read_text() == base()
+
+
+def test_hash_changes_with_results_only() -> None:
+    plain = load(None)
+    assert config_hash(plain) == config_hash(load(None, ["logging.level=debug"]))
+    assert config_hash(plain) != config_hash(load(None, ["item_cf.k=51"]))
+    assert config_hash(plain, "recommend") == config_hash(load(None, ["item_cf.k=51"]), "recommend")

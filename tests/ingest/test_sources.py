@@ -1,0 +1,143 @@
+"""Every format is read; what is missing or broken is named."""
+
+import gzip
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from nightshelf.config import ColumnSpec, FileSource
+from nightshelf.errors import DataQualityError, MissingInputError
+from nightshelf.ingest.sources import CORRUPT, Reader, value
+from nightshelf.runs.failures import explained
+
+DS = date(2026, 11, 24)
+ROWS = "select '1' user, 'a' item union all select '2', 'b'"
+
+
+def read(spark: SparkSession, folder: Path, source: FileSource, *wanted: str) -> DataFrame:
+    return Reader(spark, str(folder), None, DS).read(source, "sources.events.0", wanted)
+
+
+def pairs(frame: DataFrame) -> list[tuple[str, str]]:
+    return sorted((str(r["user"]), str(r["item"])) for r in frame.collect())
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "orc", "delta"])
+def test_every_format(spark: SparkSession, tmp_path: Path, form: str) -> None:
+    options = {"header": "true"} if form == "csv" else {}
+    spark.sql(ROWS).write.format(form).options(**options).save(str(tmp_path / "log"))
+    source = FileSource(format=form, path="log", options=options)
+    frame = read(spark, tmp_path, source, "user", "item")
+    assert pairs(frame) == [("1", "a"), ("2", "b")]
+    assert all(r["_source_file"].startswith("part-") for r in frame.collect())
+
+
+def test_a_hive_table(spark: SparkSession, tmp_path: Path) -> None:
+    spark.sql("CREATE DATABASE IF NOT EXISTS shop")
+    spark.sql(ROWS).write.mode("overwrite").format("parquet").saveAsTable("shop.log")
+    try:
+        source = FileSource(format="hive", table="shop.log")
+        assert pairs(read(spark, tmp_path, source, "user")) == [("1", "a"), ("2", "b")]
+        with pytest.raises(MissingInputError, match=r"no table shop\.absent in the metastore"):
+            read(spark, tmp_path, FileSource(format="hive", table="shop.absent"))
+    finally:
+        spark.sql("DROP DATABASE shop CASCADE")
+
+
+def test_a_folder_of_daily_compressed_files(spark: SparkSession, tmp_path: Path) -> None:
+    for day in ("2026-11-22", "2026-11-24", "2026-11-25", "notes"):
+        with gzip.open(tmp_path / f"log-{day}.csv.gz", "wt") as file:
+            file.write(f"user,item\n{day},a\n")
+    source = FileSource(format="csv", path="log-{ds}.csv.gz", options={"header": True})
+    assert pairs(read(spark, tmp_path, source)) == [("2026-11-22", "a"), ("2026-11-24", "a")]
+    window = Reader(spark, str(tmp_path), date(2026, 11, 23), DS)
+    assert pairs(window.read(source, "x", ["user"])) == [("2026-11-24", "a")]
+
+
+def test_columns_added_or_moved_in_one_file_stay_in_place(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "1.csv").write_text("user,item\n1,a\n")
+    (tmp_path / "2.csv").write_text("item,colour,user\nb,red,2\n")
+    frame = read(spark, tmp_path, FileSource(format="csv", path="*.csv", options={"header": True}))
+    assert pairs(frame) == [("1", "a"), ("2", "b")]
+    assert sorted(str(r["colour"]) for r in frame.collect()) == ["None", "red"]
+
+
+def test_a_row_cut_off_is_marked(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,price\n1,a,2.5\n2,b")
+    source = FileSource(format="csv", path="log.csv", options={"header": True})
+    told = {r["user"]: r[CORRUPT] for r in read(spark, tmp_path, source).collect()}
+    assert told == {"1": None, "2": "2,b"}
+
+
+def test_keep_filters_rows(spark: SparkSession, tmp_path: Path) -> None:
+    spark.sql(ROWS).write.parquet(str(tmp_path / "log"))
+    source = FileSource(format="parquet", path="log", keep={"user": ("2", "3")})
+    assert pairs(read(spark, tmp_path, source)) == [("2", "b")]
+
+
+def test_a_missing_column_is_named_with_its_file(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("user,item\n1,a\n")
+    (tmp_path / "2.csv").write_text("user\n1\n")
+    source = FileSource(format="csv", path="*.csv", options={"header": True})
+    told = r"sources\.events\.0: the column 'item' is missing from file:.*/2\.csv; found: user;"
+    with pytest.raises(DataQualityError, match=told):
+        read(spark, tmp_path, source, "user", "item")
+
+
+def test_no_file_is_a_missing_input(spark: SparkSession, tmp_path: Path) -> None:
+    source = FileSource(format="csv", path="log-{ds}.csv")
+    with pytest.raises(MissingInputError, match=r"nothing at .*log-\{ds\}\.csv for days"):
+        read(spark, tmp_path, source)
+
+
+def damaged_parquet(spark: SparkSession, folder: Path) -> Path:
+    spark.range(10_000).selectExpr("id user", "id item").write.parquet(str(folder / "log"))
+    part = next((folder / "log").glob("part-*"))
+    part.write_bytes(part.read_bytes()[:-40])
+    (folder / "log" / f".{part.name}.crc").unlink()
+    return part
+
+
+def damaged_gzip(spark: SparkSession, folder: Path) -> Path:
+    path = folder / "log"
+    path.mkdir()
+    whole = gzip.compress(b"user,item\n" + b"".join(b"%d,a\n" % n for n in range(50_000)))
+    (path / "1.csv.gz").write_bytes(whole[: len(whole) // 2])
+    return path / "1.csv.gz"
+
+
+@pytest.mark.parametrize(("form", "damaged"), [("parquet", damaged_parquet), ("csv", damaged_gzip)])
+def test_a_truncated_file_is_named(
+    spark: SparkSession, tmp_path: Path, form: str, damaged: Callable[[SparkSession, Path], Path]
+) -> None:
+    part = damaged(spark, tmp_path)
+    source = FileSource(format=form, path="log", options={"header": True})
+    with pytest.raises(Exception, match=r"\w") as caught:
+        read(spark, tmp_path, source).collect()
+    told = explained(caught.value)
+    assert isinstance(told, DataQualityError)
+    assert part.name in str(told)
+    assert "\n" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("spec", "given", "expected"),
+    [
+        (ColumnSpec(column="x", cast="bigint"), "17850.0", "17850"),
+        (ColumnSpec(column="x", cast="bigint"), "9007199254740993", "9007199254740993"),
+        (ColumnSpec(column="x", cast="bigint"), "abc", None),
+        (ColumnSpec(column="x", split="_", part=1), "204969_86551", "86551"),
+        (ColumnSpec(column="x", split="_", part=1), "204969", None),
+        (ColumnSpec(column="x", split="|"), "Drama|War", "Drama"),
+    ],
+)
+def test_parts_of_columns(
+    spark: SparkSession, spec: ColumnSpec, given: str, expected: str | None
+) -> None:
+    row = spark.createDataFrame([(given,)], "x string").select(value(spec).alias("y")).collect()[0]
+    assert row["y"] == expected

@@ -1,0 +1,101 @@
+"""One writer at a time, and no dead one for ever."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nightshelf.tables import Store
+from nightshelf.tables.locks import LockHeldError, _Lease, lock
+
+NAME = "gold.recommendations/2026-11-24"
+HOLDER = """
+import fcntl, os, pathlib, sys, time
+path = pathlib.Path(sys.argv[1]); path.parent.mkdir(parents=True, exist_ok=True)
+fd = os.open(path, os.O_RDWR | os.O_CREAT)
+fcntl.flock(fd, fcntl.LOCK_EX)
+os.write(fd, b'{"run_id": "r9", "pid": 7, "host": "h"}')
+print("held", flush=True); time.sleep(60)
+"""
+
+
+def test_the_second_is_told_who_holds_it(store: Store) -> None:
+    other = Store(store.spark, store.config, "run-2")
+    with store.lock(NAME), pytest.raises(LockHeldError, match=r"held by run run-1 \(process") as e:
+        with other.lock(NAME):
+            pass
+    assert e.value.exit_code == 75
+    with other.lock(NAME):
+        pass
+
+
+def test_a_killed_process_holds_nothing(store: Store) -> None:
+    path = Path(store.root.removeprefix("file:")) / "_locks" / f"{NAME}.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(LockHeldError, match="run r9"), store.lock(NAME):
+        pass
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    with store.lock(NAME, wait_seconds=5):
+        pass
+
+
+def lease(store: Store, run_id: str, stale_seconds: float = 60) -> _Lease:
+    path = f"{store.root}/_locks/lease.lock"
+    return _Lease(store.files, path, {"run_id": run_id, "host": "h", "pid": 1}, stale_seconds)
+
+
+def test_a_lease_is_held_until_released(store: Store) -> None:
+    first, second = lease(store, "run-1"), lease(store, "run-2")
+    assert first.acquire()
+    assert not second.acquire()
+    assert second.owner()["run_id"] == "run-1"
+    first.release()
+    assert second.acquire()
+    second.release()
+
+
+def test_a_lease_not_renewed_is_taken_over(store: Store) -> None:
+    path = Path(store.root.removeprefix("file:")) / "_locks" / "lease.lock"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"run_id": "dead", "host": "h", "pid": 1}')
+    assert not lease(store, "run-2").acquire()
+    old = time.time() - 120
+    os.utime(path, (old, old))
+    taken = lease(store, "run-2")
+    assert taken.acquire()
+    assert taken.owner()["run_id"] == "run-2"
+    taken.release()
+    assert not path.exists()
+
+
+def test_an_owner_renews_its_lease(store: Store) -> None:
+    held = lease(store, "run-1", stale_seconds=0.8)
+    assert held.acquire()
+    time.sleep(1.5)
+    assert not lease(store, "run-2", stale_seconds=0.8).acquire()
+    held.release()
+
+
+def test_waiting_ends_with_the_holder(store: Store) -> None:
+    began = time.monotonic()
+    other = Store(store.spark, store.config, "run-2")
+    with store.lock(NAME), pytest.raises(LockHeldError), other.lock(NAME, wait_seconds=0.5):
+        pass
+    assert time.monotonic() - began >= 0.5
+
+
+def test_locks_of_other_days_do_not_meet(store: Store) -> None:
+    with store.lock(NAME), lock(
+        store.files, f"{store.root}/_locks", "gold.recommendations/2026-11-25",
+        run_id="run-2", stale_seconds=60,
+    ):  # fmt: skip
+        assert (Path(store.root.removeprefix("file:")) / "_locks").is_dir()

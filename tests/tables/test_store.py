@@ -1,0 +1,151 @@
+"""Stage, audit, publish: what readers see, and what they never see."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from nightshelf.config import WarehouseConfig
+from nightshelf.errors import DataQualityError, MissingInputError
+from nightshelf.tables import ITEM_NEIGHBOURS, SERVING_RECOMMENDATIONS, Store
+
+MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+
+
+def neighbours(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
+    return spark.createDataFrame(list(rows), ITEM_NEIGHBOURS.schema)
+
+
+def row(item: str, ds: date, similarity: float = 0.5, rank: int = 1) -> tuple[Any, ...]:
+    return (item, rank, "other", similarity, 3, ds)
+
+
+def told(store: Store) -> list[tuple[str, date]]:
+    fresh = Store(store.spark, store.config, "reader")
+    rows = fresh.read(ITEM_NEIGHBOURS).orderBy("ds", "item_id").collect()
+    return [(r["item_id"], r["ds"]) for r in rows]
+
+
+def test_a_day_replaces_exactly_itself(spark: SparkSession, store: Store) -> None:
+    store.publish(neighbours(spark, row("a", MONDAY), row("b", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    store.publish(neighbours(spark, row("a", TUESDAY)), ITEM_NEIGHBOURS, TUESDAY)
+    rows = store.publish(neighbours(spark, row("c", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    assert rows == 1
+    assert told(store) == [("c", MONDAY), ("a", TUESDAY)]
+
+
+def test_a_range_replaces_its_days_at_once(spark: SparkSession, store: Store) -> None:
+    store.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    both = neighbours(spark, row("b", MONDAY), row("c", TUESDAY))
+    store.publish(both, ITEM_NEIGHBOURS, TUESDAY, since=MONDAY)
+    assert told(store) == [("b", MONDAY), ("c", TUESDAY)]
+    assert store.version(ITEM_NEIGHBOURS) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([row("a", MONDAY, float("nan"))], r"1 rows with similarity outside \[0, 1\]"),
+        ([row("a", MONDAY, -0.1)], r"1 rows with similarity outside \[0, 1\]"),
+        ([row("a", MONDAY, 0.5, 0)], r"1 rows with rank outside \[1, any\]"),
+        ([("a", 1, None, 0.5, 3, MONDAY)], "1 rows with neighbour_id null"),
+        ([row("a", TUESDAY)], "1 rows with ds outside 2026-11-23 to 2026-11-23"),
+        (
+            [row("a", MONDAY), row("a", MONDAY)],
+            r"the key \(item_id, rank, ds\) is not unique, such as item_id=a, rank=1",
+        ),
+    ],
+)
+def test_a_broken_promise_publishes_nothing(
+    spark: SparkSession, store: Store, rows: list[tuple[Any, ...]], why: str
+) -> None:
+    store.publish(neighbours(spark, row("old", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    with pytest.raises(DataQualityError, match=why):
+        store.publish(neighbours(spark, *rows), ITEM_NEIGHBOURS, MONDAY)
+    assert told(store) == [("old", MONDAY)]
+    assert not store.files.entries(f"{store.root}/_staging/{ITEM_NEIGHBOURS.name}")
+
+
+def test_other_columns_than_the_contract_are_refused(spark: SparkSession, store: Store) -> None:
+    frame = neighbours(spark, row("a", MONDAY)).withColumnRenamed("co_users", "users")
+    with pytest.raises(DataQualityError, match="co_users expected bigint, found absent"):
+        store.publish(frame, ITEM_NEIGHBOURS, MONDAY)
+
+
+def test_an_empty_list_is_never_published(spark: SparkSession, store: Store) -> None:
+    empty = spark.createDataFrame([], SERVING_RECOMMENDATIONS.schema)
+    with pytest.raises(DataQualityError, match="an empty result is never published"):
+        store.publish(empty, SERVING_RECOMMENDATIONS, MONDAY)
+
+
+def test_a_dry_run_checks_and_publishes_nothing(spark: SparkSession, store: Store) -> None:
+    store.dry_run = True
+    assert store.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY) == 1
+    assert store.version(ITEM_NEIGHBOURS) is None
+
+
+def test_the_commit_carries_the_manifest(spark: SparkSession, store: Store) -> None:
+    store.manifest = {"run_id": "run-1", "config_hash": "abc"}
+    frame = neighbours(spark, row("a", MONDAY))
+    store.publish(frame, ITEM_NEIGHBOURS, MONDAY, about={"extra": [1]})
+    assert store.last_manifest(ITEM_NEIGHBOURS) == {
+        "run_id": "run-1", "config_hash": "abc", "extra": [1], "table": "gold.item_neighbours",
+        "ds": "2026-11-23", "since": "2026-11-23", "rows": 1, "input_versions": {},
+    }  # fmt: skip
+
+
+def test_a_run_reads_one_version_to_its_end(spark: SparkSession, store: Store) -> None:
+    store.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    assert store.read(ITEM_NEIGHBOURS).count() == 1
+    other = Store(spark, store.config, "run-2")
+    both = neighbours(spark, row("b", MONDAY), row("c", MONDAY))
+    other.publish(both, ITEM_NEIGHBOURS, MONDAY)
+    assert [r["item_id"] for r in store.read(ITEM_NEIGHBOURS).collect()] == ["a"]
+    assert store.versions == {"gold.item_neighbours": 0}
+
+
+def test_a_table_never_published_is_a_missing_input(store: Store) -> None:
+    with pytest.raises(
+        MissingInputError, match=r"gold\.item_neighbours: no such table yet at file:"
+    ):
+        store.read(ITEM_NEIGHBOURS)
+
+
+def test_digest_knows_rows_and_schema_but_not_order_or_run(
+    spark: SparkSession, store: Store
+) -> None:
+    rows = [
+        ("u", 1, "i", 0.5, "item_cf", "why", None, "m", "run-1", MONDAY),
+        ("u", 2, "j", 0.4, "item_cf", "why", "i", "m", "run-1", MONDAY),
+    ]
+
+    def digest(rows: list[tuple[Any, ...]]) -> str:
+        schema = SERVING_RECOMMENDATIONS.schema
+        store.publish(spark.createDataFrame(rows, schema), SERVING_RECOMMENDATIONS, MONDAY)
+        return Store(spark, store.config, "reader").digest(SERVING_RECOMMENDATIONS)
+
+    first = digest(rows)
+    assert digest([(*r[:8], "run-2", r[9]) for r in reversed(rows)]) == first
+    assert digest([rows[0], (*rows[1][:3], 0.41, *rows[1][4:])]) != first
+
+
+def test_readers_need_no_delta_feature_beyond_the_oldest(spark: SparkSession, store: Store) -> None:
+    store.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    detail = spark.sql(f"DESCRIBE DETAIL delta.`{store.path(ITEM_NEIGHBOURS)}`").collect()[0]
+    assert detail["minReaderVersion"] == 1
+    assert "delta.enableDeletionVectors" not in json.dumps(detail["properties"]) or (
+        detail["properties"]["delta.enableDeletionVectors"] == "false"
+    )
+
+
+def test_tables_can_be_registered_in_a_metastore(spark: SparkSession, store: Store) -> None:
+    config = WarehouseConfig(root=store.config.root, metastore_database="nightshelf_test")
+    registered = Store(spark, config, "run-1")
+    registered.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    try:
+        found = spark.sql("SELECT item_id FROM nightshelf_test.gold_item_neighbours").collect()
+        assert [r["item_id"] for r in found] == ["a"]
+    finally:
+        spark.sql("DROP DATABASE nightshelf_test CASCADE")
