@@ -5,11 +5,13 @@ from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from rich.console import Console
 
 from nightshelf.columns import DS, EVENT_TYPE, ITEM, RANK, SOURCE, USER
 from nightshelf.evaluation.ranking_metrics import METRICS, averages, coverage, user_metrics
 from nightshelf.feedback import positive_events
 from nightshelf.jobs.shop import shop_as_of
+from nightshelf.jobs.show import show_evaluation
 from nightshelf.ranking.recommend import popular
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -41,6 +43,8 @@ def run(run: Run) -> None:
     rows = reduce(DataFrame.unionByName, judged).withColumn(DS, F.lit(run.ds)).select(*names)
     run.publish(rows, GOLD_EVALUATION)
     relevant.unpersist()
+    if not run.dry_run:
+        show_evaluation(run.read(GOLD_EVALUATION, on=run.ds), Console())
 
 
 def _relevant(run: Run) -> DataFrame:

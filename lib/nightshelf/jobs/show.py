@@ -1,6 +1,6 @@
 """Shows a few of the night's lists on the screen."""
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table as Grid
@@ -75,3 +75,29 @@ def _history(run: Run, shoppers: list[str], items: DataFrame) -> dict[str, list[
     for row in newest:
         told.setdefault(row[USER], []).append(row[TITLE] or row[ITEM])
     return {user: titles[:HISTORY] for user, titles in told.items()}
+
+
+def show_evaluation(rows: DataFrame, console: Console) -> None:
+    """Prints [gold.evaluation] of one day over all users: a line a metric, a column a model.
+
+    In brackets the 95 % bounds of a mean.
+    """
+    told = {(r["metric"], r["model"]): r for r in rows.where("segment = 'all'").collect()}
+    models = sorted({model for _, model in told})
+    grid = Grid(title="The lists against what users did next", title_justify="left")
+    for name in ("metric", *models, "of"):
+        grid.add_column(name, justify="left" if name == "metric" else "right")
+    for metric in sorted({metric for metric, _ in told}, key=_by_name_and_k):
+        cells = [told[metric, model] for model in models]
+        grid.add_row(metric, *map(_with_bounds, cells), f"{cells[0]['n']:,}")
+    console.print(grid, markup=False)
+
+
+def _by_name_and_k(metric: str) -> tuple[str, int]:
+    name, _, k = metric.partition("@")
+    return name, int(k)
+
+
+def _with_bounds(cell: Row) -> str:
+    bounds = "" if cell["low"] is None else f" [{cell['low']:.4f}, {cell['high']:.4f}]"
+    return f"{cell['value']:.4f}{bounds}"

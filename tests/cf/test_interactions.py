@@ -1,0 +1,83 @@
+"""Weights of (user, item) pairs: types, decay, days, the cap."""
+
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from nightshelf.cf.interactions import pair_weights
+from nightshelf.feedback import positive_events
+from tests.conftest import Frame
+
+EVENTS = "user_id string, item_id string, event_type string, event_ts timestamp, rating double"
+DS = date(2026, 11, 24)
+MIDNIGHT = datetime(2026, 11, 25)
+
+
+def weights(
+    frame: Frame, rows: list[tuple[Any, ...]], **options: Any
+) -> dict[tuple[str, str], float]:
+    given: dict[str, Any] = {
+        "as_of": DS,
+        "event_weights": {"click": 1.0, "purchase": 5.0, "view": 0.0},
+        "half_life_days": None,
+        "max_items_per_user": 100,
+    }
+    told = frame(EVENTS, rows).transform(pair_weights(**(given | options))).collect()
+    return {(r["user_id"], r["item_id"]): r["weight"] for r in told}
+
+
+def at(day: int, hour: int = 0) -> datetime:
+    return datetime(2026, 11, day, hour)
+
+
+def test_events_of_a_pair_add_up_by_type(frame: Frame) -> None:
+    rows = [
+        ("u", "a", "click", at(20), None), ("u", "a", "purchase", at(21), None),
+        ("u", "b", "click", at(20), None), ("u", "c", "view", at(20), None),
+        ("u", "d", "search", at(20), None), ("u", None, "click", at(20), None),
+    ]  # fmt: skip
+    assert weights(frame, rows) == {("u", "a"): 6.0, ("u", "b"): 1.0}
+
+
+def test_nothing_after_the_day_counts(frame: Frame) -> None:
+    rows = [("u", "a", "click", at(24, 23), None), ("u", "b", "click", MIDNIGHT, None)]
+    assert weights(frame, rows) == {("u", "a"): 1.0}
+
+
+def test_weight_halves_with_each_half_life(frame: Frame) -> None:
+    rows = [("u", "a", "click", at(25), None), ("u", "b", "click", at(24), None),
+            ("u", "c", "purchase", at(15), None)]  # fmt: skip
+    found = weights(frame, rows, as_of=DS, half_life_days=10.0)
+    assert found == {
+        ("u", "b"): pytest.approx(2**-0.1, abs=1e-11),
+        ("u", "c"): pytest.approx(2.5, abs=1e-11),
+    }
+
+
+def test_only_the_newest_items_of_a_user_count_ties_by_id(frame: Frame) -> None:
+    rows = [
+        ("u", "old", "purchase", at(1), None), ("u", "b", "click", at(20), None),
+        ("u", "a", "click", at(20), None), ("u", "new", "click", at(21), None),
+        ("v", "old", "click", at(1), None),
+    ]  # fmt: skip
+    assert weights(frame, rows, max_items_per_user=2).keys() == {
+        ("u", "new"), ("u", "a"), ("v", "old"),
+    }  # fmt: skip
+
+
+def test_binary_weights_are_one(frame: Frame) -> None:
+    rows = [("u", "a", "purchase", at(3), None), ("u", "a", "click", at(4), None)]
+    assert weights(frame, rows, binary=True, half_life_days=5.0) == {("u", "a"): 1.0}
+
+
+def test_ratings_count_from_the_threshold_on(frame: Frame) -> None:
+    rows = [
+        ("u", "a", "rating", at(3), 4.0), ("u", "b", "rating", at(3), 3.5),
+        ("u", "c", "rating", at(3), None), ("u", "d", "click", at(3), None),
+        ("u", "e", "view", at(3), None), ("u", None, "click", at(3), None),
+    ]  # fmt: skip
+    kept = frame(EVENTS, rows).transform(
+        positive_events({"rating": 1.0, "click": 1.0, "view": 0.0}, 4.0)
+    )
+    assert sorted(r["item_id"] for r in kept.collect()) == ["a", "d"]

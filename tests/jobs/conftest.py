@@ -1,0 +1,109 @@
+"""Jobs run as a user runs them: arguments in, exit code, screen and tables out."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from nightshelf.config import WarehouseConfig
+from nightshelf.tables import Store
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended."""
+
+    code: int
+    out: str
+    lines: list[dict[str, Any]]
+
+    @property
+    def error(self) -> str:
+        """The one error line."""
+        errors = [line["event"] for line in self.lines if line["level"] == "error"]
+        assert len(errors) == 1
+        return str(errors[0])
+
+
+Invoke = Callable[..., Ended]
+
+
+@pytest.fixture
+def invoke(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Invoke:
+    """Runs a job's `main` in this process's session."""
+
+    def run(job: str, *arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", [f"{job}.py", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            importlib.import_module(f"nightshelf.jobs.{job}").main()
+        told = capsys.readouterr()
+        lines = [json.loads(line) for line in told.err.splitlines() if line.startswith("{")]
+        return Ended(int(ended.value.code or 0), told.out, lines)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A small shop in a folder of its own: daily CSV files, a config, a warehouse."""
+
+    folder: Path
+    spark: SparkSession
+
+    @property
+    def conf(self) -> str:
+        return str(self.folder / "shop.yaml")
+
+    @property
+    def store(self) -> Store:
+        """A fresh reader."""
+        return Store(self.spark, WarehouseConfig(root=str(self.folder / "warehouse")), "reader")
+
+    def deliver(self, day: str, *rows: str, header: str = "user,item,type,at,price") -> Path:
+        path = self.folder / "log" / f"{day}.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join([header, *rows]) + "\n")
+        return path
+
+    def configure(self, text: str = "") -> None:
+        (self.folder / "shop.yaml").write_text(CONF.format(folder=self.folder) + text)
+
+
+CONF = """
+warehouse: {{root: {folder}/warehouse}}
+sources:
+  root: {folder}
+  events:
+    format: csv
+    path: log/{{ds}}.csv
+    options: {{header: true}}
+    columns: {{user_id: user, item_id: item, event_type: type, event_ts: at, price: price}}
+recommend: {{k: 2}}
+item_cf: {{min_co_users: 1, k: 5}}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, spark: SparkSession) -> Shop:
+    """Five users and four items over three days."""
+    made = Shop(tmp_path, spark)
+    made.configure()
+    for day in ("2026-11-22", "2026-11-23", "2026-11-24"):
+        made.deliver(
+            day,
+            *(
+                f"u{u},i{i},click,{day} 10:0{u}:{i:02d},9.5"
+                for u in range(5)
+                for i in range(u % 3 + 1)
+            ),
+            f"u0,i3,purchase,{day} 11:00:00,5",
+        )
+    return made

@@ -1,0 +1,176 @@
+"""Bad deliveries: the message, the exit code, and what is in quarantine afterwards."""
+
+import gzip
+import hashlib
+import hmac
+import json
+from pathlib import Path
+
+import pytest
+
+from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS
+from tests.jobs.conftest import Invoke, Shop
+
+DS = ("--ds", "2026-11-24")
+
+
+def quarantine(shop: Shop) -> dict[str, list[str]]:
+    rows = shop.store.read(QUARANTINE_EVENTS).orderBy("raw").collect()
+    told: dict[str, list[str]] = {}
+    for row in rows:
+        told.setdefault(row["reason_code"], []).append(row["raw"])
+    return told
+
+
+def test_each_refused_row_is_kept_with_its_reason_and_raw_values(
+    invoke: Invoke, shop: Shop
+) -> None:
+    shop.deliver(
+        "2026-11-24",
+        "u1,i1,click,2026-11-24 10:00:00,NaN",
+        ",i1,click,2026-11-24 10:00:00,1",
+        "u1,i1,hover,2026-11-24 10:00:00,1",
+        "u1,i1,click,2099-01-01 10:00:00,1",
+        "u1,i2,click,2026-11-24 10:00:00,1",
+        "u1,i2,click,2026-11-24 10:00:00,1",
+        "u1,i3",
+    )
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS, "--set", "ingest.quarantine_limit=0.9")
+    assert ended.code == 0
+    told = quarantine(shop)
+    assert {reason: len(rows) for reason, rows in told.items()} == {
+        "bad_price": 1, "missing_user": 1, "unknown_type": 1, "future": 1, "duplicate": 1,
+        "malformed": 1,
+    }  # fmt: skip
+    assert json.loads(told["bad_price"][0]) == {
+        "user": "u1", "item": "i1", "type": "click", "at": "2026-11-24 10:00:00", "price": "NaN",
+    }  # fmt: skip
+    assert json.loads(told["malformed"][0])["_corrupt_record"] == "u1,i3"
+    counts = next(line for line in ended.lines if line["event"] == "events")
+    kept = shop.store.read(SILVER_EVENTS).count()
+    assert counts["read"] == kept + sum(map(len, told.values()))
+
+
+def test_too_many_refused_rows_stop_the_run(invoke: Invoke, shop: Shop) -> None:
+    shop.deliver("2026-11-24", *(f"u,i,hover,2026-11-24 10:00:0{n},1" for n in range(5)))
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 65
+    assert ended.error == (
+        "events: 5 of 25 rows (20.0%) are faulty (unknown_type 5), over the limit of 5.0%; nothing "
+        "was published; look at the source, or raise ingest.quarantine_limit"
+    )
+    assert shop.store.version(SILVER_EVENTS) is None
+    limits = "ingest.quarantine_limits={unknown_type: 0.25}"
+    assert invoke("ingest", "--conf-file", shop.conf, *DS, "--set", limits).code == 0
+
+
+def test_a_dropped_column_stops_the_run_before_any_write(invoke: Invoke, shop: Shop) -> None:
+    assert invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-23").code == 0
+    shop.deliver("2026-11-24", "u1,i1,click,2026-11-24 10:00:00", header="user,item,type,at")
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 65
+    assert "the column 'price' is missing from file:" in ended.error
+    assert shop.store.version(SILVER_EVENTS) == 0
+    assert shop.store.version(QUARANTINE_EVENTS) == 0
+
+
+def test_an_added_column_is_a_warning(invoke: Invoke, shop: Shop) -> None:
+    assert invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-23").code == 0
+    header = "user,item,type,at,price,colour"
+    shop.deliver("2026-11-24", "u1,i1,click,2026-11-24 10:00:00,1,red", header=header)
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 0
+    warning = next(line for line in ended.lines if line["level"] == "warning")
+    assert (warning["event"], warning["columns"]) == ("new columns in a source", "colour")
+
+
+def test_a_retyped_column_stops_the_run(invoke: Invoke, shop: Shop) -> None:
+    shop.configure()
+    text = Path(shop.conf).read_text().replace("format: csv", "format: parquet")
+    text = text.replace("log/{ds}.csv", "table").replace("    options: {header: true}\n", "")
+    Path(shop.conf).write_text(text)
+    table = str(shop.folder / "table")
+    log = shop.spark.sql("SELECT 'u' user, 'i' item, 'click' type, '2026-11-24' at, 1.5D price")
+    log.write.parquet(table)
+    assert invoke("ingest", "--conf-file", shop.conf, *DS).code == 0
+    log.selectExpr("user", "item", "type", "at", "string(price) price").write.mode(
+        "overwrite"
+    ).parquet(table)
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 65
+    assert ended.error.startswith(
+        "sources.events.0: the column 'price' was double at the last run and is string; ask why"
+    )
+    accepted = "ingest.accept_new_schema=true"
+    assert invoke("ingest", "--conf-file", shop.conf, *DS, "--set", accepted).code == 0
+
+
+def test_a_truncated_file_is_named(invoke: Invoke, shop: Shop) -> None:
+    text = Path(shop.conf).read_text().replace("log/{ds}.csv", "log/{ds}.csv.gz")
+    Path(shop.conf).write_text(text)
+    rows = "".join(f"u{n},i,click,2026-11-24 10:00:00,1\n" for n in range(20_000))
+    whole = gzip.compress(f"user,item,type,at,price\n{rows}".encode())
+    (shop.folder / "log" / "2026-11-24.csv.gz").write_bytes(whole[: len(whole) // 2])
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 65
+    assert "2026-11-24.csv.gz: the file cannot be read: it is truncated" in ended.error
+
+
+def test_nothing_delivered_is_a_missing_input(invoke: Invoke, shop: Shop) -> None:
+    ended = invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-01")
+    assert ended.code == 66
+    assert "sources.events.0: nothing at" in ended.error
+
+
+def test_a_day_with_a_header_only_publishes_nothing_new(invoke: Invoke, shop: Shop) -> None:
+    for path in (shop.folder / "log").iterdir():
+        path.write_text("user,item,type,at,price\n")
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 65
+    assert "an empty result is never published" in ended.error
+    assert shop.store.version(SILVER_EVENTS) is None
+
+
+def test_pseudonyms_hide_every_raw_id(
+    invoke: Invoke, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "a key of the shop, never shown"
+    shop.deliver(
+        "2026-11-24",
+        "secret-ann,i1,click,2026-11-24 10:00:00,1",
+        "secret-ann,i1,hover,2026-11-24 10:00:00,1",
+        "secret-bob,i2",
+    )
+    options = ("--set", "privacy.pseudonymise=true", "--set", "ingest.quarantine_limit=1.0")
+    refused = invoke("ingest", "--conf-file", shop.conf, *DS, *options)
+    assert refused.code == 64
+    assert "the environment variable NIGHTSHELF_PSEUDONYM_KEY holds nothing" in refused.error
+    monkeypatch.setenv("NIGHTSHELF_PSEUDONYM_KEY", "short")
+    assert invoke("ingest", "--conf-file", shop.conf, *DS, *options).code == 64
+    monkeypatch.setenv("NIGHTSHELF_PSEUDONYM_KEY", key)
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS, *options)
+    assert ended.code == 0
+    pseudonym = hmac.new(key.encode(), b"secret-ann", hashlib.sha256).hexdigest()
+    users = {r["user_id"] for r in shop.store.read(SILVER_EVENTS).select("user_id").collect()}
+    assert pseudonym in users
+    assert {reason: len(raw) for reason, raw in quarantine(shop).items()} == {
+        "malformed": 1, "unknown_type": 1,
+    }  # fmt: skip
+    told = json.dumps(ended.lines) + "".join(
+        path.read_bytes().decode("latin-1")
+        for path in (shop.folder / "warehouse").rglob("*")
+        if path.is_file()
+    )
+    for table in (SILVER_EVENTS, QUARANTINE_EVENTS, SILVER_ITEMS):
+        told += str(shop.store.read(table).collect())
+    assert "secret-" not in told
+    assert key not in told
+
+
+def test_no_key_is_needed_without_pseudonyms(
+    invoke: Invoke, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NIGHTSHELF_PSEUDONYM_KEY", raising=False)
+    assert invoke("ingest", "--conf-file", shop.conf, *DS).code == 0
+    users = {r["user_id"] for r in shop.store.read(SILVER_EVENTS).collect()}
+    assert users == {f"u{n}" for n in range(5)}

@@ -1,0 +1,188 @@
+"""A whole night on the simulated shop, again and again, and what others read from it."""
+
+import random
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from deltalake import DeltaTable, QueryBuilder
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from nightshelf.config import WarehouseConfig
+from nightshelf.tables import (
+    GOLD_EVALUATION,
+    GOLD_RECOMMENDATIONS,
+    ITEM_NEIGHBOURS,
+    SERVING_RECOMMENDATIONS,
+    SILVER_EVENTS,
+    SILVER_ITEMS,
+    Store,
+    Table,
+)
+from tests.jobs.conftest import Invoke, Shop
+
+SMALL = ("users=400", "items=150", "days=10", "sessions_per_day=0.6")
+TABLES = (
+    SILVER_EVENTS,
+    SILVER_ITEMS,
+    ITEM_NEIGHBOURS,
+    GOLD_RECOMMENDATIONS,
+    SERVING_RECOMMENDATIONS,
+)
+LAST = "2026-01-10"
+
+
+def digests(store: Store, tables: tuple[Table, ...] = TABLES) -> dict[str, str]:
+    return {table.name: store.digest(table) for table in tables}
+
+
+def reader(spark: SparkSession, root: Path) -> Store:
+    return Store(spark, WarehouseConfig(root=str(root)), "reader")
+
+
+def arguments(root: Path) -> list[str]:
+    told = ["--set", f"warehouse.root={root}"]
+    for key in SMALL:
+        told += ["--set", f"simulate.{key}"]
+    return told
+
+
+@pytest.mark.slow
+def test_a_night_without_data_of_ones_own(
+    invoke: Invoke, spark: SparkSession, tmp_path: Path
+) -> None:
+    root = tmp_path / "warehouse"
+    first = invoke("nightly", *arguments(root))
+    assert first.code == 0
+    steps = {line["step"]: line for line in first.lines if line["event"] == "step"}
+    assert list(steps) == ["simulate_shop", "ingest", "build_item_cf", "recommend", "evaluate"]
+    assert steps["evaluate"]["status"] == "skipped"
+    assert first.out.count("who lately chose") == 3
+    assert "Because you" in first.out
+    assert str(root) in first.out.replace("\n", "")
+    store = reader(spark, root)
+    users = store.read(SILVER_EVENTS).select("user_id").distinct().count()
+    lists = store.read(SERVING_RECOMMENDATIONS).groupBy("user_id").count()
+    known = spark.read.parquet(str(root / "shop" / "users")).count()
+    assert lists.count() == known + 1 >= users + 1
+    assert lists.where("count <> 20").isEmpty()
+
+    again = invoke("nightly", *arguments(root))
+    assert again.code == 0
+    assert digests(reader(spark, root)) == digests(store)
+    _readers_agree(spark, store)
+
+
+def _readers_agree(spark: SparkSession, store: Store) -> None:
+    """Spark SQL, delta-rs and DuckDB give one user's list and the whole table alike."""
+    path = store.path(SERVING_RECOMMENDATIONS)
+    columns = "rank, item_id, score, reason"
+    by_spark = [
+        tuple(r)
+        for r in spark.sql(
+            f"SELECT {columns} FROM delta.`{path}` WHERE user_id = 'u7' ORDER BY rank"
+        ).collect()
+    ]
+    table = DeltaTable(path)
+    query = QueryBuilder().register("lists", table)
+    found = query.execute(
+        f"SELECT {columns} FROM lists WHERE user_id = 'u7' ORDER BY rank"
+    ).read_all()
+    by_delta_rs = list(zip(*(found[name].to_pylist() for name in columns.split(", ")), strict=True))
+    files = table.file_uris()
+    by_duckdb = duckdb.execute(
+        f"SELECT {columns} FROM read_parquet(?) WHERE user_id = 'u7' ORDER BY rank", [files]
+    ).fetchall()
+    assert len(by_spark) == 20
+    assert by_spark == by_delta_rs == by_duckdb
+    rows = store.read(SERVING_RECOMMENDATIONS).count()
+    counted = query.execute("SELECT count(*) AS n FROM lists").read_all()
+    assert counted["n"].to_pylist() == [rows]
+    assert duckdb.execute("SELECT count(*) FROM read_parquet(?)", [files]).fetchall() == [(rows,)]
+
+
+@pytest.mark.slow
+def test_shuffled_or_repeated_input_gives_the_same_tables(
+    invoke: Invoke, spark: SparkSession, shop: Shop
+) -> None:
+    assert invoke("nightly", "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
+    plain = digests(shop.store)
+    for path in sorted((shop.folder / "log").iterdir()):
+        header, *rows = path.read_text().splitlines()
+        random.Random(3).shuffle(rows)
+        path.write_text("\n".join([header, *rows]) + "\n")
+    shutil.rmtree(shop.folder / "warehouse")
+    assert invoke("nightly", "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
+    assert digests(shop.store) == plain
+    text = Path(shop.conf).read_text().replace("log/{ds}.csv", "log/{ds}*.csv")
+    Path(shop.conf).write_text(text)
+    for path in sorted((shop.folder / "log").iterdir()):
+        shutil.copy(path, path.with_name(f"{path.stem}-again.csv"))
+    shutil.rmtree(shop.folder / "warehouse")
+    assert invoke("nightly", "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
+    assert digests(shop.store) == plain
+
+
+@pytest.mark.slow
+def test_an_older_night_run_again_changes_its_own_day_only(invoke: Invoke, shop: Shop) -> None:
+    for ds in ("2026-11-23", "2026-11-24"):
+        assert invoke("nightly", "--conf-file", shop.conf, "--ds", ds).code == 0
+    serving = digests(shop.store, (SERVING_RECOMMENDATIONS,))
+    newer = (
+        shop.store.read(GOLD_RECOMMENDATIONS).where("ds = '2026-11-24'").drop("run_id").collect()
+    )
+    before = shop.store.digest(GOLD_RECOMMENDATIONS, on=_day(23))
+    shop.deliver(
+        "2026-11-23",
+        *(f"u{u},late{i},click,2026-11-23 09:0{u}:00,1" for u in range(5) for i in range(3)),
+    )
+    ended = invoke("nightly", "--conf-file", shop.conf, "--ds", "2026-11-23")
+    assert ended.code == 0
+    assert any(line["event"] == "readers keep their later list" for line in ended.lines)
+    assert shop.store.digest(GOLD_RECOMMENDATIONS, on=_day(23)) != before
+    after = (
+        shop.store.read(GOLD_RECOMMENDATIONS).where("ds = '2026-11-24'").drop("run_id").collect()
+    )
+    assert sorted(map(str, after)) == sorted(map(str, newer))
+    assert digests(shop.store, (SERVING_RECOMMENDATIONS,)) == serving
+
+
+def _day(day: int) -> "object":
+    import datetime
+
+    return datetime.date(2026, 11, day)
+
+
+@pytest.mark.slow
+def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, shop: Shop) -> None:
+    conf = ("--conf-file", shop.conf)
+    early = invoke("evaluate", *conf, "--ds", "2026-11-23")
+    assert early.code == 0
+    assert "no lists of 2026-11-23 to judge" in str(early.lines)
+    assert invoke("nightly", *conf, "--ds", "2026-11-23", "--to", "recommend").code == 0
+    unjudged = invoke("evaluate", *conf, "--ds", "2026-11-23")
+    assert "no events in the 7 days after 2026-11-23" in str(unjudged.lines)
+    assert invoke("ingest", *conf, "--ds", "2026-11-24").code == 0
+    judged = invoke("evaluate", *conf, "--ds", "2026-11-23")
+    assert judged.code == 0
+    assert "ndcg@10" in judged.out
+    rows = shop.store.read(GOLD_EVALUATION)
+    models = {r["model"] for r in rows.select("model").distinct().collect()}
+    assert models == {"nightshelf", "popularity"}
+    users = rows.where(F.col("metric") == "recall@20").where("segment = 'all'").collect()
+    assert {r["n"] for r in users} == {5}
+
+
+@pytest.mark.slow
+def test_a_window_reads_recent_days_and_keeps_the_rest(invoke: Invoke, shop: Shop) -> None:
+    conf = ("--conf-file", shop.conf, "--set", "ingest.window_days=2")
+    assert invoke("ingest", *conf, "--ds", "2026-11-23").code == 0
+    (shop.folder / "log" / "2026-11-22.csv").unlink()
+    second = invoke("ingest", *conf, "--ds", "2026-11-24")
+    assert second.code == 0
+    days = shop.store.read(SILVER_EVENTS).groupBy("ds").count().orderBy("ds").collect()
+    assert [(str(r["ds"]), r["count"]) for r in days] == [
+        ("2026-11-22", 10), ("2026-11-23", 10), ("2026-11-24", 10),
+    ]  # fmt: skip

@@ -1,0 +1,155 @@
+"""Lists: their length, order, sources, rules and reasons."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, Row
+
+from nightshelf.config import FeedbackConfig, RecommendConfig
+from nightshelf.ranking.recommend import Shop, popular, recommend
+from tests.conftest import Frame
+
+DS = date(2026, 11, 24)
+EVENTS = (
+    "user_id string, item_id string, event_type string, event_ts timestamp, rating double, ds date"
+)
+ITEMS = "item_id string, title string, category string, available boolean"
+NEIGHBOURS = "item_id string, rank int, neighbour_id string, similarity double, co_users bigint"
+FEEDBACK = FeedbackConfig()
+
+CATALOGUE = [
+    ("mug", "Blue mug", "Home > Kitchen", True),
+    ("pan", "Iron pan", "Home > Kitchen", True),
+    ("pot", "Tea pot", "Home > Kitchen", True),
+    ("hat", "Sun hat", "Clothing", True),
+    ("tie", "", "Clothing", True),
+    ("old", "Old lamp", "Home > Light", False),
+]
+LOG = [
+    ("ann", "mug", "purchase", 1), ("ann", "hat", "click", 3),
+    ("bob", "hat", "view", 2), ("cat", "pan", "purchase", 2), ("cat", "old", "purchase", 2),
+    ("dan", "pan", "click", 1), ("eve", None, "search", 1),
+]  # fmt: skip
+NEAR = [("mug", 1, "pan", 0.8, 5), ("mug", 2, "old", 0.7, 5), ("hat", 1, "tie", 0.5, 3)]
+
+
+def shop(frame: Frame, log: list[tuple[Any, ...]] | None = None) -> Shop:
+    rows = [
+        (
+            u,
+            i,
+            kind,
+            datetime(2026, 11, 24, 12) - timedelta(days=ago),
+            None,
+            DS - timedelta(days=ago),
+        )
+        for u, i, kind, ago in (LOG if log is None else log)
+    ]
+    events = frame(EVENTS, rows)
+    return Shop(
+        ds=DS,
+        events=events,
+        items=frame(ITEMS, CATALOGUE),
+        neighbours=frame(NEIGHBOURS, NEAR),
+        users=events.select("user_id").distinct(),
+    )
+
+
+def lists(found: DataFrame) -> dict[str, list[Row]]:
+    told: dict[str, list[Row]] = {}
+    for row in found.orderBy("user_id", "rank").collect():
+        told.setdefault(row["user_id"], []).append(row)
+    return told
+
+
+def items_of(rows: list[Row]) -> list[str]:
+    return [row["item_id"] for row in rows]
+
+
+def test_every_known_user_and_the_new_one_gets_k_distinct_items(frame: Frame) -> None:
+    found = lists(recommend(shop(frame), RecommendConfig(k=4), FEEDBACK))
+    assert found.keys() == {"ann", "bob", "cat", "dan", "eve", "__new__"}
+    for rows in found.values():
+        assert [row["rank"] for row in rows] == [1, 2, 3, 4]
+        assert len(set(items_of(rows))) == 4
+        assert "old" not in items_of(rows)
+        scores = [row["score"] for row in rows]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_bought_items_are_left_out_unless_repeatable(frame: Frame) -> None:
+    kept = RecommendConfig(k=4, repeatable=True)
+    by_category = RecommendConfig(k=4, repeatable_categories=("Home",))
+    assert "mug" not in items_of(
+        lists(recommend(shop(frame), RecommendConfig(k=4), FEEDBACK))["ann"]
+    )
+    assert "mug" in items_of(
+        lists(recommend(shop(frame), kept.model_copy(update={"k": 5}), FEEDBACK))["ann"]
+    )
+    assert "mug" in items_of(
+        lists(recommend(shop(frame), by_category.model_copy(update={"k": 5}), FEEDBACK))["ann"]
+    )
+
+
+def test_a_short_catalogue_gives_what_it_has(frame: Frame) -> None:
+    found = lists(recommend(shop(frame), RecommendConfig(k=20), FEEDBACK))
+    assert len(found["ann"]) == 4
+    assert len(found["bob"]) == 5
+
+
+def test_sources_seeds_and_reasons(frame: Frame) -> None:
+    found = lists(recommend(shop(frame), RecommendConfig(k=5), FEEDBACK))
+    ann = {row["item_id"]: row for row in found["ann"]}
+    assert (ann["pan"]["source"], ann["pan"]["seed_item_id"]) == ("item_cf", "mug")
+    assert ann["pan"]["reason"] == "Because you bought Blue mug"
+    assert (ann["tie"]["source"], ann["tie"]["seed_item_id"]) == ("item_cf", "hat")
+    assert ann["tie"]["reason"] == "Because you looked at Sun hat"
+    dan = {row["item_id"]: row for row in found["dan"]}
+    assert dan["mug"]["source"] == "category"
+    assert dan["mug"]["reason"] == "Popular in Kitchen this week"
+    new = {row["item_id"]: row for row in found["__new__"]}
+    assert (new["mug"]["source"], new["mug"]["reason"]) == ("trending", "Popular this week")
+    assert (new["pot"]["source"], new["pot"]["reason"]) == ("catalogue", "From the catalogue")
+    assert new["pot"]["seed_item_id"] is None
+    assert new["pot"]["score"] == 0.0
+
+
+def test_a_reason_falls_back_to_the_id_of_an_untitled_item(frame: Frame) -> None:
+    log = [*LOG, ("bob", "tie", "cart", 0)]
+    near = [("tie", 1, "pot", 0.9, 4)]
+    told = shop(frame, log)
+    found = lists(
+        recommend(
+            Shop(DS, told.events, told.items, frame(NEIGHBOURS, near), told.users),
+            RecommendConfig(k=3),
+            FEEDBACK,
+        )
+    )
+    assert found["bob"][0]["reason"] == "Because you put in your cart tie"
+
+
+def test_ties_are_broken_by_id(frame: Frame) -> None:
+    found = lists(
+        recommend(shop(frame, [("eve", None, "search", 1)]), RecommendConfig(k=5), FEEDBACK)
+    )
+    assert items_of(found["eve"]) == ["hat", "mug", "pan", "pot", "tie"]
+
+
+def test_popular_counts_users_once_and_follows_the_same_rules(frame: Frame) -> None:
+    log = [("ann", "mug", "click", 30)] * 9 + [
+        ("bob", "pan", "click", 40),
+        ("cat", "pan", "click", 1),
+    ]
+    found = lists(
+        popular(shop(frame, [*log, ("cat", "hat", "purchase", 2)]), RecommendConfig(k=3), FEEDBACK)
+    )
+    assert items_of(found["__new__"]) == ["hat", "pan", "mug"]
+    assert items_of(found["cat"]) == ["pan", "mug", "pot"]
+
+
+@pytest.mark.parametrize("days", [1, 7])
+def test_trends_forget_what_is_older_than_their_days(frame: Frame, days: int) -> None:
+    log = [("ann", "pan", "purchase", 5), ("bob", "mug", "click", 0)]
+    found = lists(recommend(shop(frame, log), RecommendConfig(k=3, trending_days=days), FEEDBACK))
+    assert items_of(found["__new__"])[0] == ("mug" if days == 1 else "pan")

@@ -1,0 +1,47 @@
+"""The catalogue as of a day."""
+
+from datetime import date
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from nightshelf.tables import SILVER_ITEMS
+from nightshelf.tables.as_of import items_as_of
+
+D = [date(2026, 11, day) for day in range(1, 6)]
+
+
+def row(item: str, day: date, **told: Any) -> tuple[Any, ...]:
+    blank: dict[str, Any] = {"item_id": item, "ds": day, "delisted": False}
+    return tuple({**blank, **told}.get(name) for name in SILVER_ITEMS.schema.names)
+
+
+def test_the_newest_value_of_each_column_up_to_the_day(spark: SparkSession) -> None:
+    items = spark.createDataFrame(
+        [
+            row("a", D[0], title="A", price=1.0, attributes={"x": "1", "y": "1"}),
+            row("a", D[2], price=2.0, attributes={"y": "2", "z": "2"}),
+            row("a", D[4], title="later", price=9.0),
+        ],
+        SILVER_ITEMS.schema,
+    )
+    told = items.transform(items_as_of(D[3])).collect()
+    assert [(r["item_id"], r["title"], r["price"]) for r in told] == [("a", "A", 2.0)]
+    assert told[0]["attributes"] == {"x": "1", "y": "2", "z": "2"}
+
+
+def test_what_is_on_sale_the_day_after(spark: SparkSession) -> None:
+    items = spark.createDataFrame(
+        [
+            row("plain", D[0]),
+            row("in stock", D[0], stock=3),
+            row("sold out", D[0], stock=3), row("sold out", D[2], stock=0),
+            row("back", D[0], stock=0), row("back", D[2], stock=1),
+            row("gone", D[2], delisted=True),
+            row("tomorrow", D[0], launch_date=D[4]),
+            row("next week", D[0], launch_date=date(2026, 11, 12)),
+        ],
+        SILVER_ITEMS.schema,
+    )  # fmt: skip
+    told = items.transform(items_as_of(D[3])).where("available").collect()
+    assert sorted(r["item_id"] for r in told) == ["back", "in stock", "plain", "tomorrow"]
