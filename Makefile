@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 NIGHTLY := $(PYTHON) jobs/nightly.py --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check format lock conf clean
+.PHONY: help setup nightly backtest test test-faults check bench-night format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: setup  ## Lints, checks format and types, and the order of the layers
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+bench-night: setup  ## Measures a night of a million events: bench/results/night.json
+	@$(PYTHON) bench/night.py
 
 format: setup  ## Formats the code
 	@.venv/bin/ruff check --fix .

@@ -1,0 +1,58 @@
+"""Runs a job and kills its whole process group at a chosen point of publishing a table.
+
+Usage: killed_job.py POINT TABLE JOB ARGUMENT…, where POINT is `staged` (the result is computed, its
+commit not begun), `writing` (the first data file of the commit is there) or `committed`.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from nightshelf.tables import Store, Table
+
+
+def die() -> None:
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def data_files(folder: Path) -> set[Path]:
+    return set(folder.rglob("*.parquet")) if folder.exists() else set()
+
+
+def die_when_writing(folder: Path) -> None:
+    before = data_files(folder)
+
+    def watch() -> None:
+        while data_files(folder) <= before:
+            time.sleep(0.001)
+        die()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def plant(point: str, name: str) -> None:
+    commit = Store.commit
+
+    def planted(self: Store, frame: Any, table: Table, *rest: Any) -> None:
+        if table.name == name:
+            if point == "staged":
+                die()
+            if point == "writing":
+                die_when_writing(Path(self.path(table).removeprefix("file:")))
+        commit(self, frame, table, *rest)
+        if table.name == name:
+            die()
+
+    Store.commit = planted  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    point, table, job, *arguments = sys.argv[1:]
+    plant(point, table)
+    sys.argv = [f"{job}.py", *arguments]
+    importlib.import_module(f"nightshelf.jobs.{job}").main()

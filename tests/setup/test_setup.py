@@ -1,0 +1,81 @@
+"""Set-up: what it names when parts are missing, and what it pins."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = ROOT / "scripts" / "setup.sh"
+TOOLS = ("bash", "echo", "sed", "cut", "xargs", "paste", "sort", "id", "dirname", "cat", "sh")
+
+
+def test_all_missing_parts_are_named_at_once_with_the_line_that_installs_them(
+    tmp_path: Path,
+) -> None:
+    """With a PATH that holds the shell's own tools only, and not as root."""
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        assert found is not None
+        (tmp_path / tool).symlink_to(found)
+    (tmp_path / "id").unlink()
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        ["bash", str(SETUP), "check"], env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "missing: Java 17 or newer (found none); g++ (a C++ compiler); make; Python 3.11" in ended.stderr
+    assert (
+        "apt-get install -y openjdk-17-jre-headless g++ make python3.11 python3.11-venv "
+        "python3.11-dev" in ended.stderr
+    )
+    assert "brew install" in ended.stderr
+
+
+def test_an_old_java_is_no_java(tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n")
+    java.chmod(0o755)
+    environment = {**os.environ, "JAVA_HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    told = subprocess.run(
+        ["bash", "-c", f"id() {{ echo 1000; }}; export -f id; bash {SETUP} check"],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert told.returncode == 1
+    assert "Java 17 or newer (found 8)" in told.stderr
+
+
+def test_a_second_set_up_does_nothing() -> None:
+    stamp = ROOT / ".venv" / ".nightshelf-setup"
+    if not stamp.exists():
+        pytest.skip("this environment was not made by make setup")
+    before = stamp.stat().st_mtime_ns
+    ended = subprocess.run(["bash", str(SETUP)], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert stamp.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "scripts/horovod.lock", "scripts/uv.lock"])
+def test_locks_pin_and_hash_every_package_and_name_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    requirements = re.split(r"\n(?=\S)", text.strip())
+    assert requirements
+    for requirement in requirements:
+        assert re.match(r"[a-z0-9._-]+(\[[a-z0-9,]+\])?==\S+", requirement), requirement
+        assert "--hash=sha256:" in requirement
+
+
+def test_the_locks_agree_with_setup_py() -> None:
+    pins = dict(re.findall(r'"([A-Za-z0-9_-]+)==([^"]+)"', (ROOT / "setup.py").read_text()))
+    text = (ROOT / "requirements.lock").read_text() + (ROOT / "scripts/horovod.lock").read_text()
+    locked = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", text, flags=re.MULTILINE))
+    assert {name.lower(): version for name, version in pins.items()}.items() <= locked.items()
+    for needed in ("pyspark", "torch", "transformers", "petastorm", "horovod", "pyarrow", "delta-spark"):
+        assert needed in pins
