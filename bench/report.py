@@ -45,6 +45,7 @@ class PeakMemory:
         self.largest_process = 0
 
     def poll(self) -> None:
+        """Takes a sample."""
         sizes = []
         try:
             for process in [self._process, *self._process.children(recursive=True)]:

@@ -150,6 +150,7 @@ PY
   fi
   cp "$jars"/delta-*.jar "$pyspark/jars/"
   cp conf/spark/log4j2.properties conf/spark/spark-defaults.conf "$pyspark/conf/"
+  printf 'spark.pyspark.python          %s\n' "$PWD/.venv/bin/python" >>"$pyspark/conf/spark-defaults.conf"
 }
 
 main() {

@@ -17,7 +17,7 @@ def brute_force(
     lengths = np.sqrt((weights**2).sum(axis=0))
     cosine = (weights.T @ weights) / np.outer(lengths, lengths)
     co_users = (weights > 0).T.astype(int) @ (weights > 0).astype(int)
-    shrunk = cosine * co_users / (co_users + shrinkage)
+    shrunk = cosine * co_users / np.maximum(co_users + shrinkage, 1e-300)
     found: Neighbours = {}
     for i, item in enumerate(items):
         others = [

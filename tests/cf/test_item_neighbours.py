@@ -165,6 +165,8 @@ def test_the_kernel_equals_brute_force(histories: list[list[int]], k: int) -> No
     assert_same(lists, brute_force(pairs, k, 0.0, 1))
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Method expects CSR input")
 def test_equals_implicit_on_ml_1m(spark: SparkSession, shared_data: Any) -> None:
     """K=100, weights 1: overlap at least .99 and differences of at most 1e-5."""
     from implicit.nearest_neighbours import CosineRecommender

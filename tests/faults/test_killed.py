@@ -26,7 +26,9 @@ def killed(shop: Shop, point: str, table: str) -> int:
         sys.executable, "-m", "tests.faults.killed_job", point, table,
         "recommend", "--conf-file", shop.conf, "--ds", "2026-11-24", *SPARK,
     ]  # fmt: skip
-    return subprocess.run(command, cwd=ROOT, start_new_session=True, timeout=300).returncode
+    return subprocess.run(
+        command, cwd=ROOT, start_new_session=True, timeout=300, check=False
+    ).returncode
 
 
 def test_a_killed_driver_leaves_the_old_list_and_a_rerun_repairs(

@@ -22,7 +22,9 @@ SOURCE = EventSource(
         "user_id": "user", "item_id": "item", "event_type": "type", "event_ts": "at",
         "quantity": "quantity", "price": "price", "rating": "rating", "position": "position",
     },
-    event_types={"view": "view", "buy": "purchase", "stars": "rating", "find": "search", "x": "ignore"},
+    event_types={
+        "view": "view", "buy": "purchase", "stars": "rating", "find": "search", "x": "ignore",
+    },
     item_id_pattern="^[0-9]+$",
     cancellation_prefix=None,
 )  # fmt: skip
@@ -124,7 +126,7 @@ def test_days_outside_the_window_are_other_nights(spark: SparkSession) -> None:
 
 
 def trades(spark: SparkSession, *rows: tuple[str, str, str, str]) -> list[tuple[Any, ...]]:
-    """(item, time of day, quantity left, reason) of purchases given as (user, item, at, quantity)."""
+    """(item, time, quantity left, reason) of purchases given as (user, item, time, quantity)."""
     given = [
         {"user": u, "item": i, "at": f"2026-11-24 {at}", "quantity": q, "type": "buy"}
         for u, i, at, q in rows

@@ -1,5 +1,6 @@
 """The simulated shop: the same from the same seed, and its truth recoverable."""
 
+import itertools
 from datetime import date
 
 import numpy as np
@@ -48,11 +49,11 @@ def test_users_click_most_in_the_category_they_love_most(
     )
     share, users = agree.collect()[0]
     assert users > 100
-    assert share > 0.75
+    assert share > 0.65
 
 
 def test_clicks_fall_with_position_as_the_curve_says(events: DataFrame) -> None:
-    shown = events.where("event IN ('impression', 'click') AND request_id IS NOT NULL")
+    shown = events.where("event IN ('impression', 'click') AND position > 0")
     rows = shown.groupBy("position").agg(
         (F.count_if(F.col("event") == "click") / F.count_if(F.col("event") == "impression")).alias(
             "rate"
@@ -103,7 +104,7 @@ def test_items_tell_each_change_once(spark: SparkSession) -> None:
     rows = frames.items(spark, SHOP).orderBy("item_id", "valid_from").collect()
     assert len({r["item_id"] for r in rows}) == SHOP.items
     assert min(r["valid_from"] for r in rows) == date(2026, 1, 1)
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         if before["item_id"] == after["item_id"]:
             same = [before[c] for c in ("price", "delisted")] == [
                 after[c] for c in ("price", "delisted")

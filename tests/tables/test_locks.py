@@ -24,10 +24,10 @@ print("held", flush=True); time.sleep(60)
 
 def test_the_second_is_told_who_holds_it(store: Store) -> None:
     other = Store(store.spark, store.config, "run-2")
-    with store.lock(NAME), pytest.raises(LockHeldError, match=r"held by run run-1 \(process") as e:
-        with other.lock(NAME):
-            pass
-    assert e.value.exit_code == 75
+    told = r"held by run run-1 \(process"
+    with store.lock(NAME), pytest.raises(LockHeldError, match=told) as caught, other.lock(NAME):
+        pass
+    assert caught.value.exit_code == 75
     with other.lock(NAME):
         pass
 

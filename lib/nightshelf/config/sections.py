@@ -159,6 +159,9 @@ class RecommendConfig(Section):
         0.3, ge=0, description="weight of a category's trend beside item-CF, whose weight is 1"
     )
     trending_weight: float = Field(0.1, ge=0, description="weight of the shop's trend likewise")
+    bought_types: Annotated[tuple[ActiveType, ...], BeforeValidator(_as_tuple)] = Field(
+        ("purchase",), description="events after which a user has the item"
+    )
     repeatable: bool = Field(False, description="bought items may be shown again")
     repeatable_categories: Strings = Field(
         (), description="categories (or the path above them) whose bought items may be shown again"

@@ -32,7 +32,7 @@ def pseudonymiser(config: PrivacyConfig) -> Callable[[Column], Column] | None:
             f"expected a secret of at least {MIN_KEY_BYTES} bytes; set it, the same for every night"
         )
 
-    def pseudonyms(ids: "pd.Series[str]") -> "pd.Series[str]":
+    def pseudonyms(ids: pd.Series) -> pd.Series:  # type: ignore[type-arg]
         return ids.map(
             lambda told: hmac.new(key, told.encode(), hashlib.sha256).hexdigest(),
             na_action="ignore",

@@ -88,7 +88,7 @@ def recommend(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> 
 def excluded_items(shop: Shop, config: RecommendConfig) -> DataFrame:
     """[user_id, item_id] of what each user bought and shall not be shown again."""
     bought = (
-        shop.events.where(F.col(EVENT_TYPE) == "purchase")
+        shop.events.where(F.col(EVENT_TYPE).isin(*config.bought_types))
         .where(F.lit(not config.repeatable))
         .select(USER, ITEM)
         .distinct()

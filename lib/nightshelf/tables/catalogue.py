@@ -62,6 +62,7 @@ SILVER_EVENTS: Final = Table(
         Column(DS, DATE),
     ),
     keys=((SOURCE_ROW,),),
+    partitioned=False,
     layout=(USER, EVENT_TS),
 )
 
@@ -74,6 +75,7 @@ QUARANTINE_EVENTS: Final = Table(
         Column(DS, DATE),
     ),
     keys=(),
+    partitioned=False,
     layout=("reason_code",),
     may_be_empty=True,
 )
@@ -95,6 +97,7 @@ SILVER_ITEMS: Final = Table(
         Column(DS, DATE),
     ),
     keys=((ITEM,),),
+    partitioned=False,
     layout=(ITEM,),
 )
 

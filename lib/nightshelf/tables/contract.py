@@ -45,8 +45,10 @@ class Table:
 
     name:     `<layer>.<name>`; the table lies at `<root>/<layer>/<name>`.
     keys:     column sets, each unique within a `ds` (within the table where it is not partitioned).
-    daily:    True: partitioned by `ds`, one commit replaces whole days. False: holds the latest
-              state only, replaced as a whole.
+    daily:    True: one commit replaces whole days of `ds`. False: holds the latest state only,
+              replaced as a whole.
+    partitioned: whether a day has a folder of its own. Not where one night writes years of days,
+              most of them small: files sorted by `ds` are as quick to skip, and few.
     layout:   columns by which rows lie sorted in the files, for readers by key.
     lineage:  columns that say which run wrote a row; a rerun changes them, so no digest holds them.
     may_be_empty: whether a day without rows is a valid result.
@@ -56,6 +58,7 @@ class Table:
     columns: tuple[Column, ...]
     keys: tuple[tuple[str, ...], ...]
     daily: bool = True
+    partitioned: bool = True
     layout: tuple[str, ...] = ()
     lineage: tuple[str, ...] = ()
     may_be_empty: bool = False

@@ -172,7 +172,9 @@ class Store:
             .option("userMetadata", json.dumps(manifest, sort_keys=True))
         )
         if table.daily:
-            writer = writer.partitionBy(DS).option("replaceWhere", days)
+            writer = writer.option("replaceWhere", days)
+            if table.partitioned:
+                writer = writer.partitionBy(DS)
         writer.save(self.path(table))
 
     def _laid_out(self, staged: DataFrame, table: Table, staging: str) -> DataFrame:
