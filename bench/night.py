@@ -1,7 +1,8 @@
 """A whole night on a simulated shop of about a million events, from nothing: seconds and memory.
 
 Writes results/night.json: rows of the shop, rows made a second, seconds of each step and of the
-whole night, peak memory of the driver's JVM and of all its processes together.
+whole night, peak memory of the driver's JVM and of all its processes together, and how much of the
+lists is of the categories that the shop's truth says their users love.
 """
 
 import json
@@ -11,10 +12,41 @@ import tempfile
 import time
 from pathlib import Path
 
+import duckdb
+from deltalake import DeltaTable
 from report import PeakMemory, write
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOP = ("users=5200", "items=2000", "days=30", "sessions_per_day=0.25")
+
+
+LOVED = """
+SELECT avg((category = loved)::INT)
+FROM read_parquet($lists)
+JOIN (SELECT DISTINCT item_id, category FROM read_parquet($items)) USING (item_id)
+JOIN (
+  SELECT user_id, arg_max(category, weight) AS loved FROM read_parquet($tastes) GROUP BY user_id
+) USING (user_id)
+JOIN (SELECT user_id FROM read_parquet($events) WHERE event_type = 'click' GROUP BY user_id
+HAVING count(*) >= 10) USING (user_id)
+"""
+
+
+def loved_share(root: Path) -> float:
+    """The share of list items that are of their user's best-loved category, by the shop's truth.
+
+    Over users with at least ten clicks.
+    """
+    tables = {
+        "lists": "serving/recommendations",
+        "items": "silver/items",
+        "events": "silver/events",
+    }
+    files = {name: DeltaTable(str(root / path)).file_uris() for name, path in tables.items()}
+    files["tastes"] = [str(path) for path in (root / "shop_truth" / "tastes").glob("*.parquet")]
+    found = duckdb.execute(LOVED, files).fetchone()
+    assert found is not None
+    return float(found[0])
 
 
 def main() -> None:
@@ -41,6 +73,7 @@ def main() -> None:
         if night.returncode:
             sys.exit(log.read_text())
         lines = [json.loads(line) for line in log.read_text().splitlines()]
+        loved = loved_share(Path(folder))
     steps = {line["step"]: line for line in lines if line["event"] == "step"}
     path = write(
         "night",
@@ -51,6 +84,8 @@ def main() -> None:
             ),
             "step_seconds": {name: line.get("seconds") for name, line in steps.items()},
             "night_s": round(seconds, 1),
+            "loved_category_share": round(loved, 3),
+            "loved_category_share_by_chance": round(1 / 12, 3),
             "driver_memory": "6g",
             "peak_rss_largest_process_mb": memory.largest_process // 2**20,
             "peak_rss_all_processes_mb": memory.total // 2**20,

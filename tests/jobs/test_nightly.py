@@ -69,10 +69,28 @@ def test_a_night_without_data_of_ones_own(
     assert lists.count() == known + 1 >= users + 1
     assert lists.where("count <> 20").isEmpty()
 
+    _lists_hold_what_users_love(spark, store, root)
+
     again = invoke("nightly", *arguments(root))
     assert again.code == 0
     assert digests(reader(spark, root)) == digests(store)
     _readers_agree(spark, store)
+
+
+def _lists_hold_what_users_love(spark: SparkSession, store: Store, root: Path) -> None:
+    """A third of a list is of the truth's best-loved category, one of twelve."""
+    tastes = spark.read.parquet(str(root / "shop_truth" / "tastes"))
+    loved = tastes.groupBy("user_id").agg(F.max_by("category", "weight").alias("loved"))
+    active = store.read(SILVER_EVENTS).where("event_type = 'click'").groupBy("user_id").count()
+    categories = store.read(SILVER_ITEMS).select("item_id", "category").distinct()
+    share = (
+        store.read(SERVING_RECOMMENDATIONS)
+        .join(active.where("count >= 10"), "user_id")
+        .join(loved, "user_id")
+        .join(categories, "item_id")
+        .agg(F.avg((F.col("category") == F.col("loved")).cast("double")))
+    )
+    assert share.collect()[0][0] > 0.33
 
 
 def _readers_agree(spark: SparkSession, store: Store) -> None:

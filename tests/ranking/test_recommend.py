@@ -148,8 +148,17 @@ def test_popular_counts_users_once_and_follows_the_same_rules(frame: Frame) -> N
     assert items_of(found["cat"]) == ["pan", "mug", "pot"]
 
 
-@pytest.mark.parametrize("days", [1, 7])
-def test_trends_forget_what_is_older_than_their_days(frame: Frame, days: int) -> None:
+@pytest.mark.parametrize(("half_life", "first"), [(1.0, "mug"), (7.0, "pan"), (None, "pan")])
+def test_trends_fade_by_their_half_life(frame: Frame, half_life: float | None, first: str) -> None:
     log = [("ann", "pan", "purchase", 5), ("bob", "mug", "click", 0)]
-    found = lists(recommend(shop(frame, log), RecommendConfig(k=3, trending_days=days), FEEDBACK))
-    assert items_of(found["__new__"])[0] == ("mug" if days == 1 else "pan")
+    config = RecommendConfig(k=3, trending_half_life_days=half_life)
+    assert items_of(lists(recommend(shop(frame, log), config, FEEDBACK))["__new__"])[0] == first
+
+
+def test_what_nobody_wanted_lately_is_no_trend(frame: Frame) -> None:
+    log = [("ann", "pan", "purchase", 8), ("bob", "mug", "click", 6)]
+    new = lists(recommend(shop(frame, log), RecommendConfig(k=3), FEEDBACK))["__new__"]
+    assert [(row["item_id"], row["source"]) for row in new] == [
+        ("pan", "popular"), ("mug", "trending"), ("hat", "catalogue"),
+    ]  # fmt: skip
+    assert new[0]["reason"] == "A favourite of our shoppers"

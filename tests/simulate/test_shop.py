@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.config import SimulateConfig
 from nightshelf.simulate import frames
+from nightshelf.simulate.truth import truth
 from nightshelf.simulate.world import EXAMINATION, world
 from nightshelf.tables.digest import digest
 
@@ -30,9 +31,9 @@ def test_the_same_rows_whatever_the_parallelism(spark: SparkSession, events: Dat
 def test_users_click_most_in_the_category_they_love_most(
     spark: SparkSession, events: DataFrame
 ) -> None:
-    truth = frames.truth(spark, SHOP, 2)
-    loved = truth["tastes"].groupBy("user_id").agg(F.max_by("category", "weight").alias("loved"))
-    people = truth["users"].where("robot_day IS NULL").select("user_id")
+    hidden = truth(spark, SHOP, 2)
+    loved = hidden["tastes"].groupBy("user_id").agg(F.max_by("category", "weight").alias("loved"))
+    people = hidden["users"].where("robot_day IS NULL").select("user_id")
     clicks = (
         events.where("event = 'click'")
         .join(frames.items(spark, SHOP).select("item_id", "category").distinct(), "item_id")
@@ -83,14 +84,14 @@ def test_dirt_and_robots_come_at_their_rates(spark: SparkSession) -> None:
     ).collect()[0]
     assert odd / total == pytest.approx(0.05 * 2 / 10, rel=0.2)
     robots = rows.groupBy("user_id", "ds").count().where("count > 2000").count()
-    truth = frames.truth(spark, config, 2)["users"].where("robot_day IS NOT NULL").count()
-    assert robots == truth > 0
+    planted = truth(spark, config, 2)["users"].where("robot_day IS NOT NULL").count()
+    assert robots == planted > 0
     clean = frames.events(spark, SHOP.model_copy(update={"dirty_share": 0.0}), 2)
     assert clean.where("event = 'hover' OR user_id IS NULL").isEmpty()
 
 
 def test_demand_is_lost_only_where_stock_is_out(spark: SparkSession, events: DataFrame) -> None:
-    demand = frames.truth(spark, SHOP, 2)["demand"].cache()
+    demand = truth(spark, SHOP, 2)["demand"].cache()
     shop = world(SHOP)
     for row in demand.collect():
         out = shop.stock[int(row["item_id"][1:]), (row["ds"] - SHOP.start).days] == 0

@@ -37,8 +37,8 @@ def neighbours(*, k: int, shrinkage: float, min_co_users: int, blocks: int) -> T
     Pairs are unique and weights positive. Up to k neighbours an item, rank from 1 by similarity,
     ties by neighbour_id. Similarity: the cosine of the two items' weight vectors over users (Sarwar
     et al. 2001), times c / (c + shrinkage) for c co-users; pairs with fewer than `min_co_users` are
-    left out. Exact to about 1e-8, and the same to the last bit whatever the order of the input
-    or the number of `blocks`.
+    left out. Exact to about 1e-8 (below that, rounding decides a tie), and the same to the last bit
+    whatever the order of the input or the number of `blocks`.
     """
 
     def transform(pairs: DataFrame) -> DataFrame:

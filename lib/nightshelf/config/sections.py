@@ -150,7 +150,10 @@ class RecommendConfig(Section):
     half_life_days: float | None = Field(
         30.0, gt=0, description="age at which a recent item counts half as a seed; null: no decay"
     )
-    trending_days: int = Field(7, ge=1, description="days over which trending items are counted")
+    trending_half_life_days: float | None = Field(
+        14.0, gt=0, description="age at which an event counts half for a trend; null: no decay"
+    )
+    trending_days: int = Field(7, ge=1, description="an item is 'popular this week' if so recent")
     top_categories: int = Field(
         3, ge=0, description="best-loved categories of a user whose trending items are candidates"
     )

@@ -9,6 +9,7 @@ from nightshelf.config.shop import FOLDER, TRUTH_FOLDER
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.simulate import frames
+from nightshelf.simulate.truth import truth
 
 ROWS_A_FILE = 2_000_000
 
@@ -32,7 +33,7 @@ def run(run: Run) -> None:
     for name, frame in shop.items():
         writer = frame.write.partitionBy(DS) if name == "events" else frame.write
         writer.parquet(f"{root}/{FOLDER}/{name}")
-    for name, frame in frames.truth(run.spark, config, 4 * cores).items():
+    for name, frame in truth(run.spark, config, 4 * cores).items():
         frame.coalesce(1).write.parquet(f"{root}/{TRUTH_FOLDER}/{name}")
     run.rows_out = run.spark.read.parquet(f"{root}/{FOLDER}/events").count()
     files.write_json(marker, told)

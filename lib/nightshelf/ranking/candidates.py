@@ -21,7 +21,8 @@ from nightshelf.columns import (
 )
 from nightshelf.exact import exact_sum
 
-ITEM_CF, CATEGORY_TREND, TREND, CATALOGUE = "item_cf", "category", "trending", "catalogue"
+ITEM_CF, CATEGORY_TREND = "item_cf", "category"
+TREND, POPULAR, CATALOGUE = "trending", "popular", "catalogue"
 COLUMNS = (USER, ITEM, SOURCE, SCORE, SEED_ITEM)
 
 
@@ -96,7 +97,9 @@ def from_trend(catalogue: DataFrame, depth: DataFrame, k: int) -> Transform:
 
     def transform(users: DataFrame) -> DataFrame:
         wanted = F.lit(k) + F.coalesce("excluded", F.lit(0))
-        source = F.when(F.col(SCORE) > 0, TREND).otherwise(CATALOGUE)
+        source = (
+            F.when(F.col("is_recent"), TREND).when(F.col(SCORE) > 0, POPULAR).otherwise(CATALOGUE)
+        )
         return (
             users.join(depth, USER, "left")
             .select(USER, F.explode(F.sequence(F.lit(1), wanted.cast("int"))).alias(RANK))

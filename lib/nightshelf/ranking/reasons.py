@@ -14,7 +14,7 @@ from nightshelf.columns import (
     USER,
     Transform,
 )
-from nightshelf.ranking.candidates import CATALOGUE, CATEGORY_TREND, ITEM_CF, TREND
+from nightshelf.ranking.candidates import CATALOGUE, CATEGORY_TREND, ITEM_CF, POPULAR, TREND
 
 DEEDS = {
     "purchase": "you bought",
@@ -63,5 +63,6 @@ def _sentence() -> Column:
         F.when(source == ITEM_CF, F.concat(F.lit("Because "), deed, F.lit(" "), title))
         .when(source == CATEGORY_TREND, F.concat(F.lit("Popular in "), leaf, F.lit(" this week")))
         .when(source == TREND, F.lit("Popular this week"))
+        .when(source == POPULAR, F.lit("A favourite of our shoppers"))
         .when(source == CATALOGUE, F.lit("From the catalogue"))
     )

@@ -41,7 +41,14 @@ def recommend(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> 
     available = shop.items.where("available").select(ITEM)
     catalogue = shop.items.transform(
         ranked_catalogue(
-            positives.transform(trending(shop.ds, config.trending_days, feedback.weights))
+            positives.transform(
+                trending(
+                    shop.ds,
+                    feedback.weights,
+                    config.trending_half_life_days,
+                    config.trending_days,
+                )
+            )
         )
     )
     seeds = positives.transform(
@@ -73,6 +80,7 @@ def recommend(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> 
         found.ITEM_CF: 1.0,
         found.CATEGORY_TREND: config.category_weight,
         found.TREND: config.trending_weight,
+        found.POPULAR: config.trending_weight,
         found.CATALOGUE: 0.0,
     }
     return (
@@ -103,7 +111,9 @@ def popular(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> Da
     """
     positives = shop.events.transform(positive_events(feedback.weights, feedback.positive_rating))
     catalogue = shop.items.transform(
-        ranked_catalogue(positives.transform(trending(shop.ds, None, feedback.weights)))
+        ranked_catalogue(
+            positives.transform(trending(shop.ds, feedback.weights, None, config.trending_days))
+        )
     )
     excluded = excluded_items(shop, config)
     depth = excluded.groupBy(USER).agg(F.count("*").alias("excluded"))

@@ -1,7 +1,7 @@
 """What many users want these days."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -10,37 +10,45 @@ from nightshelf.columns import CATEGORY, DS, EVENT_TYPE, ITEM, RANK, SCORE, USER
 from nightshelf.exact import exact_sum
 
 
-def trending(as_of: date, days: int | None, weights: Mapping[str, float]) -> Transform:
-    """[positive events] -> [item_id, score], score in (0, 1], 1 for the item most wanted.
+def trending(
+    as_of: date, weights: Mapping[str, float], half_life_days: float | None, recent_days: int
+) -> Transform:
+    """[positive events] -> [item_id, score, is_recent], score in (0, 1], 1 for the most wanted.
 
-    Counts each user once an item, with the weight of their strongest event in the last `days` days
-    (None: all days), so that no single user makes a trend.
+    Counts each user once an item, by their strongest event: its type's weight times
+    2 ** (-age / half-life), age in days (None: no decay), so that no single user makes a trend and
+    a quiet week falls back on what was wanted before. `is_recent`: wanted by someone in the last
+    `recent_days` days.
     """
 
     def transform(events: DataFrame) -> DataFrame:
         weight = F.coalesce(
             *(F.when(F.col(EVENT_TYPE) == kind, F.lit(w)) for kind, w in weights.items())
         )
-        recent = F.lit(True) if days is None else F.col(DS) > F.lit(as_of - timedelta(days=days))
+        age = F.date_diff(F.lit(as_of), F.col(DS))
+        decay = F.lit(1.0) if half_life_days is None else F.pow(F.lit(2.0), -age / half_life_days)
         wanted = (
-            events.where(recent)
-            .groupBy(USER, ITEM)
-            .agg(F.max(weight).alias("strongest"))
+            events.groupBy(USER, ITEM)
+            .agg(F.max(weight * decay).alias("strongest"), F.min(age).alias("age"))
             .groupBy(ITEM)
-            .agg(exact_sum(F.col("strongest")).alias("wanted"))
+            .agg(
+                exact_sum(F.col("strongest")).alias("wanted"),
+                (F.min("age") < recent_days).alias("is_recent"),
+            )
         )
         most = wanted.agg(F.max("wanted").alias("most"))
         return wanted.crossJoin(F.broadcast(most)).select(
-            ITEM, (F.col("wanted") / F.col("most")).alias(SCORE)
+            ITEM, (F.col("wanted") / F.col("most")).alias(SCORE), "is_recent"
         )
 
     return transform
 
 
 def ranked_catalogue(trend: DataFrame) -> Transform:
-    """[items as of ds] -> [item_id, category, score, rank]: every available item, best trend first.
+    """[items as of ds] -> [item_id, category, score, is_recent, rank]: every available item.
 
-    `rank` counts from 1 without gaps, ties by id; items without a trend have score 0.
+    The best trend comes first, ties by id; `rank` counts from 1 without gaps. Items that nobody
+    wanted have score 0.
     """
 
     def transform(items: DataFrame) -> DataFrame:
@@ -49,7 +57,12 @@ def ranked_catalogue(trend: DataFrame) -> Transform:
         return (
             items.where("available")
             .join(trend, ITEM, "left")
-            .select(ITEM, CATEGORY, F.coalesce(SCORE, F.lit(0.0)).alias(SCORE))
+            .select(
+                ITEM,
+                CATEGORY,
+                F.coalesce(SCORE, F.lit(0.0)).alias(SCORE),
+                F.coalesce("is_recent", F.lit(False)).alias("is_recent"),
+            )
             .withColumn(RANK, F.row_number().over(order))
         )
 
@@ -62,7 +75,7 @@ def by_category(per_category: int) -> Transform:
     def transform(catalogue: DataFrame) -> DataFrame:
         order = Window.partitionBy(CATEGORY).orderBy(RANK)
         return (
-            catalogue.where(F.col(CATEGORY).isNotNull() & (F.col(SCORE) > 0))
+            catalogue.where(F.col(CATEGORY).isNotNull() & F.col("is_recent"))
             .withColumn("place", F.row_number().over(order))
             .where(F.col("place") <= per_category)
             .select(CATEGORY, ITEM, SCORE)

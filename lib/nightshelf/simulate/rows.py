@@ -184,12 +184,13 @@ def queries(config: SimulateConfig) -> tuple[str, ...]:
 def events(config: SimulateConfig, block: int) -> pa.Table:
     """The block's log as the shop delivers it: EVENTS, with dirty rows and exact repeats added."""
     log = block_log(config, block)
-    clean = _table(config, block, log)
+    clean = log_table(config, block, log)
     rng = generator(config, "dirt", block)
     return pa.concat_tables([clean, *_dirt(config, clean, rng)])
 
 
-def _table(config: SimulateConfig, block: int, log: Log) -> pa.Table:
+def log_table(config: SimulateConfig, block: int, log: Log) -> pa.Table:
+    """The rows as EVENTS, ids and times written out."""
     epoch_day = (config.start - type(config.start)(1970, 1, 1)).days
     return pa.table(
         {
