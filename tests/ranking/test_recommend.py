@@ -7,7 +7,8 @@ import pytest
 from pyspark.sql import DataFrame, Row
 
 from nightshelf.config import FeedbackConfig, RecommendConfig
-from nightshelf.ranking.recommend import Shop, popular, recommend
+from nightshelf.ranking import recommend as ranking
+from nightshelf.ranking.recommend import Shop
 from tests.conftest import Frame
 
 DS = date(2026, 11, 24)
@@ -46,14 +47,23 @@ def shop(frame: Frame, log: list[tuple[Any, ...]] | None = None) -> Shop:
         )
         for u, i, kind, ago in (LOG if log is None else log)
     ]
-    events = frame(EVENTS, rows)
+    users = sorted({u for u, *_ in rows} | {"__new__"})
     return Shop(
         ds=DS,
-        events=events,
+        events=frame(EVENTS, rows),
         items=frame(ITEMS, CATALOGUE),
-        neighbours=frame(NEIGHBOURS, NEAR),
-        users=events.select("user_id").distinct(),
+        users=frame("user_id string", [(user,) for user in users]),
     )
+
+
+def recommend(
+    frame: Frame,
+    shop: Shop,
+    config: RecommendConfig,
+    near: list[tuple[Any, ...]] | None = None,
+) -> dict[str, list[Row]]:
+    neighbours = frame(NEIGHBOURS, NEAR if near is None else near)
+    return lists(ranking.recommend(ranking.ingredients(shop, config, FEEDBACK), neighbours, config))
 
 
 def lists(found: DataFrame) -> dict[str, list[Row]]:
@@ -68,7 +78,7 @@ def items_of(rows: list[Row]) -> list[str]:
 
 
 def test_every_known_user_and_the_new_one_gets_k_distinct_items(frame: Frame) -> None:
-    found = lists(recommend(shop(frame), RecommendConfig(k=4), FEEDBACK))
+    found = recommend(frame, shop(frame), RecommendConfig(k=4))
     assert found.keys() == {"ann", "bob", "cat", "dan", "eve", "__new__"}
     for rows in found.values():
         assert [row["rank"] for row in rows] == [1, 2, 3, 4]
@@ -81,25 +91,21 @@ def test_every_known_user_and_the_new_one_gets_k_distinct_items(frame: Frame) ->
 def test_bought_items_are_left_out_unless_repeatable(frame: Frame) -> None:
     kept = RecommendConfig(k=4, repeatable=True)
     by_category = RecommendConfig(k=4, repeatable_categories=("Home",))
-    assert "mug" not in items_of(
-        lists(recommend(shop(frame), RecommendConfig(k=4), FEEDBACK))["ann"]
-    )
+    assert "mug" not in items_of(recommend(frame, shop(frame), RecommendConfig(k=4))["ann"])
+    assert "mug" in items_of(recommend(frame, shop(frame), kept.model_copy(update={"k": 5}))["ann"])
     assert "mug" in items_of(
-        lists(recommend(shop(frame), kept.model_copy(update={"k": 5}), FEEDBACK))["ann"]
-    )
-    assert "mug" in items_of(
-        lists(recommend(shop(frame), by_category.model_copy(update={"k": 5}), FEEDBACK))["ann"]
+        recommend(frame, shop(frame), by_category.model_copy(update={"k": 5}))["ann"]
     )
 
 
 def test_a_short_catalogue_gives_what_it_has(frame: Frame) -> None:
-    found = lists(recommend(shop(frame), RecommendConfig(k=20), FEEDBACK))
+    found = recommend(frame, shop(frame), RecommendConfig(k=20))
     assert len(found["ann"]) == 4
     assert len(found["bob"]) == 5
 
 
 def test_sources_seeds_and_reasons(frame: Frame) -> None:
-    found = lists(recommend(shop(frame), RecommendConfig(k=5), FEEDBACK))
+    found = recommend(frame, shop(frame), RecommendConfig(k=5))
     ann = {row["item_id"]: row for row in found["ann"]}
     assert (ann["pan"]["source"], ann["pan"]["seed_item_id"]) == ("item_cf", "mug")
     assert ann["pan"]["reason"] == "Because you bought Blue mug"
@@ -118,21 +124,12 @@ def test_sources_seeds_and_reasons(frame: Frame) -> None:
 def test_a_reason_falls_back_to_the_id_of_an_untitled_item(frame: Frame) -> None:
     log = [*LOG, ("bob", "tie", "cart", 0)]
     near = [("tie", 1, "pot", 0.9, 4)]
-    told = shop(frame, log)
-    found = lists(
-        recommend(
-            Shop(DS, told.events, told.items, frame(NEIGHBOURS, near), told.users),
-            RecommendConfig(k=3),
-            FEEDBACK,
-        )
-    )
+    found = recommend(frame, shop(frame, log), RecommendConfig(k=3), near)
     assert found["bob"][0]["reason"] == "Because you put in your cart tie"
 
 
 def test_ties_are_broken_by_id(frame: Frame) -> None:
-    found = lists(
-        recommend(shop(frame, [("eve", None, "search", 1)]), RecommendConfig(k=5), FEEDBACK)
-    )
+    found = recommend(frame, shop(frame, [("eve", None, "search", 1)]), RecommendConfig(k=5))
     assert items_of(found["eve"]) == ["hat", "mug", "pan", "pot", "tie"]
 
 
@@ -141,9 +138,9 @@ def test_popular_counts_users_once_and_follows_the_same_rules(frame: Frame) -> N
         ("bob", "pan", "click", 40),
         ("cat", "pan", "click", 1),
     ]
-    found = lists(
-        popular(shop(frame, [*log, ("cat", "hat", "purchase", 2)]), RecommendConfig(k=3), FEEDBACK)
-    )
+    config = RecommendConfig(k=3)
+    made = ranking.ingredients(shop(frame, [*log, ("cat", "hat", "purchase", 2)]), config, FEEDBACK)
+    found = lists(ranking.popular(made, config, FEEDBACK))
     assert items_of(found["__new__"]) == ["hat", "pan", "mug"]
     assert items_of(found["cat"]) == ["pan", "mug", "pot"]
 
@@ -152,12 +149,12 @@ def test_popular_counts_users_once_and_follows_the_same_rules(frame: Frame) -> N
 def test_trends_fade_by_their_half_life(frame: Frame, half_life: float | None, first: str) -> None:
     log = [("ann", "pan", "purchase", 5), ("bob", "mug", "click", 0)]
     config = RecommendConfig(k=3, trending_half_life_days=half_life)
-    assert items_of(lists(recommend(shop(frame, log), config, FEEDBACK))["__new__"])[0] == first
+    assert items_of(recommend(frame, shop(frame, log), config)["__new__"])[0] == first
 
 
 def test_what_nobody_wanted_lately_is_no_trend(frame: Frame) -> None:
     log = [("ann", "pan", "purchase", 8), ("bob", "mug", "click", 6)]
-    new = lists(recommend(shop(frame, log), RecommendConfig(k=3), FEEDBACK))["__new__"]
+    new = recommend(frame, shop(frame, log), RecommendConfig(k=3))["__new__"]
     assert [(row["item_id"], row["source"]) for row in new] == [
         ("pan", "popular"), ("mug", "trending"), ("hat", "catalogue"),
     ]  # fmt: skip

@@ -92,7 +92,10 @@ class Reader:
         return found
 
     def _in_window(self, entry: str, pattern: str) -> bool:
-        before, after = (re.escape(part) for part in pattern.rsplit("/", 1)[-1].split(DAY, 1))
+        before, after = (
+            re.escape(part).replace(r"\*", "[^/]*")
+            for part in pattern.rsplit("/", 1)[-1].split(DAY, 1)
+        )
         match = re.search(rf"{before}(\d{{4}}-\d{{2}}-\d{{2}}){after}$", entry)
         if not match:
             return False

@@ -10,7 +10,7 @@ from rich.console import Console
 from nightshelf.columns import DS, EVENT_TYPE, ITEM, RANK, SOURCE, USER
 from nightshelf.evaluation.ranking_metrics import METRICS, averages, coverage, user_metrics
 from nightshelf.feedback import positive_events
-from nightshelf.jobs.shop import shop_as_of
+from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.jobs.show import show_evaluation
 from nightshelf.ranking.recommend import popular
 from nightshelf.runs import Job, Run, Skipped
@@ -32,16 +32,16 @@ def run(run: Run) -> None:
     if not run.rows_in:
         days = run.config.evaluate.horizon_days
         raise Skipped(f"no events in the {days} days after {run.ds} to judge its lists by")
-    shop = shop_as_of(run, run.ds)
-    lists = {
-        NIGHTSHELF: run.read(GOLD_RECOMMENDATIONS, on=run.ds).select(USER, ITEM, RANK),
-        POPULARITY: popular(shop, run.config.recommend, run.config.feedback),
-    }
-    available = shop.items.where("available").select(ITEM)
-    judged = [_judged(run, frame, relevant, available, model) for model, frame in lists.items()]
-    names = [column.name for column in GOLD_EVALUATION.columns]
-    rows = reduce(DataFrame.unionByName, judged).withColumn(DS, F.lit(run.ds)).select(*names)
-    run.publish(rows, GOLD_EVALUATION)
+    with kept_ingredients(run, run.ds) as made:
+        lists = {
+            NIGHTSHELF: run.read(GOLD_RECOMMENDATIONS, on=run.ds).select(USER, ITEM, RANK),
+            POPULARITY: popular(made, run.config.recommend, run.config.feedback),
+        }
+        sold = made.catalogue.select(ITEM)
+        judged = [_judged(run, frame, relevant, sold, model) for model, frame in lists.items()]
+        names = [column.name for column in GOLD_EVALUATION.columns]
+        rows = reduce(DataFrame.unionByName, judged).withColumn(DS, F.lit(run.ds)).select(*names)
+        run.publish(rows, GOLD_EVALUATION)
     relevant.unpersist()
     if not run.dry_run:
         show_evaluation(run.read(GOLD_EVALUATION, on=run.ds), Console())

@@ -6,30 +6,27 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, MODEL_ID, RUN_ID
 from nightshelf.config import config_hash
-from nightshelf.jobs.shop import shop_as_of
+from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.ranking.recommend import recommend
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.runs.logs import logger
-from nightshelf.tables import GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS
+from nightshelf.tables import GOLD_RECOMMENDATIONS, ITEM_NEIGHBOURS, SERVING_RECOMMENDATIONS
 
 
 def run(run: Run) -> None:
     """Publishes the lists of ds, to readers too unless they have a later one already."""
-    shop = shop_as_of(run, run.ds)
-    run.rows_in = shop.events.count()
-    lists = recommend(shop, run.config.recommend, run.config.feedback)
     names = [column.name for column in GOLD_RECOMMENDATIONS.columns]
-    run.publish(
-        lists.withColumns(
-            {
-                MODEL_ID: F.lit(f"item_cf-{config_hash(run.config, 'feedback', 'item_cf')}"),
-                RUN_ID: F.lit(run.run_id),
-                DS: F.lit(run.ds),
-            }
-        ).select(*names),
-        GOLD_RECOMMENDATIONS,
-    )
+    lineage = {
+        MODEL_ID: F.lit(f"item_cf-{config_hash(run.config, 'feedback', 'item_cf')}"),
+        RUN_ID: F.lit(run.run_id),
+        DS: F.lit(run.ds),
+    }
+    neighbours = run.read(ITEM_NEIGHBOURS, on=run.ds)
+    with kept_ingredients(run, run.ds) as made:
+        run.rows_in = made.positives.count()
+        lists = recommend(made, neighbours, run.config.recommend)
+        run.publish(lists.withColumns(lineage).select(*names), GOLD_RECOMMENDATIONS)
     if run.dry_run:
         return
     newest = run.store.last_manifest(SERVING_RECOMMENDATIONS).get("ds")

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.cf.interactions import pair_weights
-from nightshelf.columns import EVENT_TYPE, ITEM, NEW_USER, USER
+from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, USER
 from nightshelf.config import FeedbackConfig, RecommendConfig
 from nightshelf.feedback import positive_events
 from nightshelf.ranking import candidates as found
@@ -18,64 +18,81 @@ from nightshelf.ranking.trending import by_category, ranked_catalogue, trending
 
 @dataclass(frozen=True)
 class Shop:
-    """What the lists of a night are made of, all as of `ds`.
+    """What is known of a shop as of `ds`.
 
-    events: silver.events up to ds. items: one row an item, with `available`. neighbours:
-    gold.item_neighbours of ds. users: [user_id] that are known, each once.
+    events: silver.events up to ds. items: one row an item, with `available`. users: [user_id] that
+    are known, each once, and `__new__` for everyone else.
     """
 
     ds: date
     events: DataFrame
     items: DataFrame
-    neighbours: DataFrame
     users: DataFrame
 
 
-def recommend(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> DataFrame:
-    """[user_id, rank, item_id, score, source, reason, seed_item_id]: k items for each known user.
+@dataclass(frozen=True)
+class Ingredients:
+    """What the lists are made of; each frame is used several times.
 
-    Fewer only where the catalogue has no more that the user may be shown. One further list, under
-    the user_id `__new__`, is for everyone without a history.
+    positives: the events that speak for their item. catalogue: [item_id, category, score,
+    is_recent, rank]. seeds: [user_id, item_id, weight, last_ts], each user's newest items.
+    excluded: [user_id, item_id] that a user's list leaves out.
     """
+
+    shop: Shop
+    positives: DataFrame
+    catalogue: DataFrame
+    seeds: DataFrame
+    excluded: DataFrame
+
+    def frames(self) -> tuple[DataFrame, ...]:
+        """The frames that are worth keeping while the lists are made."""
+        return (
+            self.shop.items,
+            self.shop.users,
+            self.positives,
+            self.catalogue,
+            self.seeds,
+            self.excluded,
+        )
+
+
+def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> Ingredients:
+    """What the lists of `shop.ds` are made of."""
     positives = shop.events.transform(positive_events(feedback.weights, feedback.positive_rating))
-    available = shop.items.where("available").select(ITEM)
-    catalogue = shop.items.transform(
-        ranked_catalogue(
-            positives.transform(
-                trending(
-                    shop.ds,
-                    feedback.weights,
-                    config.trending_half_life_days,
-                    config.trending_days,
-                )
+    trend = trending(
+        shop.ds, feedback.weights, config.trending_half_life_days, config.trending_days
+    )
+    return Ingredients(
+        shop=shop,
+        positives=positives,
+        catalogue=shop.items.transform(ranked_catalogue(positives.transform(trend))),
+        seeds=positives.transform(
+            pair_weights(
+                as_of=shop.ds,
+                event_weights=feedback.weights,
+                half_life_days=config.half_life_days,
+                max_items_per_user=config.recent_items,
             )
-        )
+        ),
+        excluded=_excluded(shop, config),
     )
-    seeds = positives.transform(
-        pair_weights(
-            as_of=shop.ds,
-            event_weights=feedback.weights,
-            half_life_days=config.half_life_days,
-            max_items_per_user=config.recent_items,
-        )
+
+
+def recommend(made: Ingredients, neighbours: DataFrame, config: RecommendConfig) -> DataFrame:
+    """[user_id, rank, item_id, score, source, reason, seed_item_id]: k items for each user.
+
+    Fewer only where the catalogue has no more that the user may be shown. `neighbours` is
+    gold.item_neighbours of the day.
+    """
+    sold = made.catalogue.select(F.col(ITEM).alias(NEIGHBOUR))
+    from_cf = made.seeds.transform(
+        found.from_neighbours(neighbours.join(sold, NEIGHBOUR, "left_semi"), config.candidates)
     )
-    excluded = excluded_items(shop, config)
-    from_cf = seeds.transform(
-        found.from_neighbours(
-            shop.neighbours.join(
-                available.withColumnRenamed(ITEM, "neighbour_id"), "neighbour_id", "left_semi"
-            ),
-            config.candidates,
-        )
+    trends = made.catalogue.transform(by_category(config.per_category))
+    from_categories = made.seeds.transform(
+        found.from_categories(trends, made.shop.items, config.top_categories)
     )
-    from_categories = seeds.transform(
-        found.from_categories(
-            catalogue.transform(by_category(config.per_category)), shop.items, config.top_categories
-        )
-    )
-    depth = excluded.groupBy(USER).agg(F.count("*").alias("excluded"))
-    everyone = shop.users.unionByName(_new_user(shop.users))
-    from_trend = everyone.transform(found.from_trend(catalogue, depth, config.k))
     weights = {
         found.ITEM_CF: 1.0,
         found.CATEGORY_TREND: config.category_weight,
@@ -85,16 +102,35 @@ def recommend(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> 
     }
     return (
         from_cf.unionByName(from_categories)
-        .unionByName(from_trend)
-        .join(excluded, [USER, ITEM], "left_anti")
+        .unionByName(_from_trend(made, made.catalogue, config))
+        .join(made.excluded, [USER, ITEM], "left_anti")
         .transform(blended(weights))
         .transform(top_k(config.k))
-        .transform(with_reasons(shop.items, positives))
+        .transform(with_reasons(made.shop.items, made.positives))
     )
 
 
-def excluded_items(shop: Shop, config: RecommendConfig) -> DataFrame:
-    """[user_id, item_id] of what each user bought and shall not be shown again."""
+def popular(made: Ingredients, config: RecommendConfig, feedback: FeedbackConfig) -> DataFrame:
+    """[user_id, item_id, rank]: the shop's all-time most wanted items, by the same rules.
+
+    The baseline that lists are judged against.
+    """
+    trend = trending(made.shop.ds, feedback.weights, None, config.trending_days)
+    catalogue = made.shop.items.transform(ranked_catalogue(made.positives.transform(trend)))
+    return (
+        _from_trend(made, catalogue, config)
+        .join(made.excluded, [USER, ITEM], "left_anti")
+        .transform(top_k(config.k))
+    )
+
+
+def _from_trend(made: Ingredients, catalogue: DataFrame, config: RecommendConfig) -> DataFrame:
+    depth = made.excluded.groupBy(USER).agg(F.count("*").alias("excluded"))
+    return made.shop.users.transform(found.from_trend(catalogue, depth, config.k))
+
+
+def _excluded(shop: Shop, config: RecommendConfig) -> DataFrame:
+    """[user_id, item_id] of what each user has and shall not be shown again."""
     bought = (
         shop.events.where(F.col(EVENT_TYPE).isin(*config.bought_types))
         .where(F.lit(not config.repeatable))
@@ -102,29 +138,3 @@ def excluded_items(shop: Shop, config: RecommendConfig) -> DataFrame:
         .distinct()
     )
     return not_again(bought, shop.items, config.repeatable_categories)
-
-
-def popular(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> DataFrame:
-    """[user_id, item_id, rank]: the shop's all-time most wanted items, by the same rules.
-
-    The baseline that lists are judged against.
-    """
-    positives = shop.events.transform(positive_events(feedback.weights, feedback.positive_rating))
-    catalogue = shop.items.transform(
-        ranked_catalogue(
-            positives.transform(trending(shop.ds, feedback.weights, None, config.trending_days))
-        )
-    )
-    excluded = excluded_items(shop, config)
-    depth = excluded.groupBy(USER).agg(F.count("*").alias("excluded"))
-    everyone = shop.users.unionByName(_new_user(shop.users))
-    return (
-        everyone.transform(found.from_trend(catalogue, depth, config.k))
-        .join(excluded, [USER, ITEM], "left_anti")
-        .transform(top_k(config.k))
-    )
-
-
-def _new_user(users: DataFrame) -> DataFrame:
-    """One row for `__new__`, without a session at hand: a row of an aggregate is always there."""
-    return users.agg(F.max(F.lit(NEW_USER)).alias("x")).select(F.lit(NEW_USER).alias(USER))
