@@ -27,6 +27,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             shuffle_partitions=4,
             conf={
                 "spark.sql.warehouse.dir": str(warehouse),
+                # Compiling each tiny query takes longer than running it uncompiled.
                 "spark.sql.codegen.wholeStage": "false",
                 "spark.sql.codegen.factoryMode": "NO_CODEGEN",
                 "spark.hadoop.javax.jdo.option.ConnectionURL": (

@@ -63,7 +63,10 @@ def recommend(
     near: list[tuple[Any, ...]] | None = None,
 ) -> dict[str, list[Row]]:
     neighbours = frame(NEIGHBOURS, NEAR if near is None else near)
-    return lists(ranking.recommend(ranking.ingredients(shop, config, FEEDBACK), neighbours, config))
+    made = ranking.ingredients(shop, config, FEEDBACK)
+    for part in made.frames():
+        part.persist()
+    return lists(ranking.recommend(made, neighbours, config))
 
 
 def lists(found: DataFrame) -> dict[str, list[Row]]:
