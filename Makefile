@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 NIGHTLY := $(PYTHON) jobs/nightly.py --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night format lock conf clean
+.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: setup  ## Lints, checks format and types, and the order of the layers
 
 bench-night: setup  ## Measures a night of a million events: bench/results/night.json
 	@$(PYTHON) bench/night.py
+
+bench-simulate: setup  ## Measures how the simulated shop is made: bench/results/simulate.json
+	@$(PYTHON) bench/simulate.py
 
 format: setup  ## Formats the code
 	@.venv/bin/ruff check --fix .

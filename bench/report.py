@@ -3,6 +3,12 @@
 import json
 import os
 import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +16,8 @@ from typing import Any
 
 import psutil
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "bench" / "results"
 
 
 def machine() -> dict[str, Any]:
@@ -34,6 +41,42 @@ def write(name: str, figures: dict[str, Any]) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
     return path
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a job went: its step lines by name, whole-process seconds, peak memory in MiB."""
+
+    steps: dict[str, dict[str, Any]]
+    seconds: float
+    largest_process_mb: int
+    all_processes_mb: int
+
+
+def watch(job: str, settings: Iterable[str]) -> Watched:
+    """Runs `jobs/<job>.py` with `--set` settings on local[2]; ends where it fails."""
+    command = [sys.executable, str(ROOT / "jobs" / f"{job}.py")]
+    for setting in ("spark.master=local[2]", "logging.format=json", *settings):
+        command += ["--set", setting]
+    with tempfile.TemporaryFile("w+") as log:
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+        memory = PeakMemory(process.pid)
+        while process.poll() is None:
+            memory.poll()
+            time.sleep(0.2)
+        seconds = time.monotonic() - began
+        log.seek(0)
+        told = log.read()
+    if process.returncode:
+        sys.exit(told)
+    lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    return Watched(
+        steps={line["step"]: line for line in lines if line["event"] == "step"},
+        seconds=round(seconds, 1),
+        largest_process_mb=memory.largest_process // 2**20,
+        all_processes_mb=memory.total // 2**20,
+    )
 
 
 class PeakMemory:
