@@ -1,8 +1,8 @@
 """A whole night on a simulated shop of about a million events, from nothing: seconds and memory.
 
-Writes results/night.json: rows of the shop, seconds of each step and of the whole night, peak memory
-of the driver's JVM and of all its processes together, and how much of the lists is of the categories
-that the shop's truth says their users love.
+Writes results/night.json: rows of the shop, seconds of each step and of the whole night, peak
+memory of the driver's JVM and of all its processes together, and how much of the lists is of the
+categories that the shop's truth says their users love.
 """
 
 import tempfile
