@@ -12,7 +12,13 @@ from nightshelf.tables import GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS
 from tests.jobs.conftest import Invoke, Shop
 
 ROOT = Path(__file__).resolve().parents[2]
-SPARK = ("--set", "spark.master=local[2]", "--set", "spark.driver_memory=1g")
+UNCOMPILED = '{spark.sql.codegen.wholeStage: "false", spark.sql.codegen.factoryMode: NO_CODEGEN}'
+SPARK = (
+    "--set", "spark.master=local[2]",
+    "--set", "spark.driver_memory=1g",
+    "--set", "spark.shuffle_partitions=4",
+    "--set", f"spark.conf={UNCOMPILED}",
+)  # fmt: skip
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 

@@ -9,6 +9,7 @@ from nightshelf.config.shop import FOLDER, TRUTH_FOLDER
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.simulate import frames
+from nightshelf.simulate.rows import expected_rows
 from nightshelf.simulate.truth import truth
 
 ROWS_A_FILE = 2_000_000
@@ -28,21 +29,20 @@ def run(run: Run) -> None:
         "events": _spread(frames.events(run.spark, config, 4 * cores), config),
         "items": frames.items(run.spark, config).coalesce(1),
         "users": frames.users(run.spark, config).coalesce(1),
-        "reviews": frames.reviews(run.spark, config).coalesce(1),
+        "reviews": frames.reviews(run.spark, config, 4 * cores).coalesce(cores),
     }
     for name, frame in shop.items():
         writer = frame.write.partitionBy(DS) if name == "events" else frame.write
         writer.parquet(f"{root}/{FOLDER}/{name}")
     for name, frame in truth(run.spark, config, 4 * cores).items():
-        frame.coalesce(1).write.parquet(f"{root}/{TRUTH_FOLDER}/{name}")
+        frame.coalesce(cores).write.parquet(f"{root}/{TRUTH_FOLDER}/{name}")
     run.rows_out = run.spark.read.parquet(f"{root}/{FOLDER}/events").count()
     files.write_json(marker, told)
 
 
 def _spread(events: DataFrame, config: SimulateConfig) -> DataFrame:
     """Some files a day, not one for each day and task."""
-    rows = config.users * config.days * config.sessions_per_day * 30
-    files_a_day = 1 + int(rows / config.days / ROWS_A_FILE)
+    files_a_day = 1 + expected_rows(config) // config.days // ROWS_A_FILE
     return events.repartition(
         config.days * files_a_day, DS, F.pmod(F.hash("user_id"), F.lit(files_a_day))
     )

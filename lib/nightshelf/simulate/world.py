@@ -3,7 +3,6 @@
 Every worker makes the same world from the seed: arrays over items and days, never over users.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -23,7 +22,12 @@ EXAMINATION: Final = 1.0 / np.arange(1, POSITIONS + 1) ** 0.6
 """Probability that a shopper looks at each position, from the first."""
 
 WEEKDAYS: Final = np.array([0.9, 0.85, 0.9, 1.0, 1.1, 1.25, 1.2])
-"""Visits on Monday to Sunday, relative to the mean."""
+"""Visits on Monday to Sunday; a mean day is 1.03."""
+
+GROWTH: Final = 0.2
+"""By how much visits grow over the shop's time."""
+
+STOCKOUT_DAYS: Final = 4.0
 
 
 def generator(config: SimulateConfig, purpose: str, block: int = 0) -> np.random.Generator:
@@ -36,41 +40,61 @@ def generator(config: SimulateConfig, purpose: str, block: int = 0) -> np.random
 
 @dataclass(frozen=True)
 class World:
-    """Arrays by item (I,), by item and day (I, D), and by category (C,)."""
+    """Arrays by item (I,), by item and day (I, D), by category (C,) and by kind of product (K,)."""
 
     categories: tuple[str, ...]
     brands: tuple[str, ...]
-    category: Ints  # (I,) index into categories
+    kind: Ints  # (I,) kind of product: category * words.NOUNS + place in the category
     brand: Ints  # (I,) index into brands
-    noun: Ints  # (I,)
-    adjective: Ints  # (I,)
-    popularity: Floats  # (I,) how often the shop shows it, sums to 1 in its category
+    look: Ints  # (I,) index into words.LOOKS
+    variant: Ints  # (I,) chooses material, size and the description's last sentence
     quality: Floats  # (I,) standard normal
     elasticity: Floats  # (I,) what a user's price sensitivity is multiplied by
-    base_price: Floats  # (I,)
     price: Floats  # (I, D)
     stock: Ints  # (I, D) 0: out of stock
     launch: Ints  # (I,) day index; negative: before the first day
     delisted: Ints  # (I,) day index from which it is gone; D: never
-    by_category: tuple[Ints, ...]  # items of each category
-    shown_upto: tuple[Floats, ...]  # cumulative popularity within each category
+    shelf: Ints  # (I,) items in the order of their kinds
+    shown_upto: Floats  # (I + 1,) popularity of the shelf's items before each, from 0 to 1
+    kind_start: Ints  # (K + 1,) where each kind begins on the shelf
+
+    @property
+    def category(self) -> Ints:
+        """(I,) index into categories."""
+        return self.kind // words.NOUNS
+
+    def product(self, item: int) -> words.Product:
+        """The kind of product that an item is."""
+        category, place = divmod(int(self.kind[item]), words.NOUNS)
+        return words.CATEGORIES[self.categories[category]][place]
 
     def title(self, item: int) -> str:
-        """Such as `Striped coffee mug, Alden, no. 17`."""
-        noun = words.CATEGORIES[self.categories[self.category[item]]][self.noun[item]]
-        told = f"{words.ADJECTIVES[self.adjective[item]]} {noun}"
-        return f"{told.capitalize()}, {self.brands[self.brand[item]]}, no. {item}"
+        """Such as `Alden blue ceramic coffee mug, 350 ml`."""
+        product, variant = self.product(item), int(self.variant[item])
+        material = product.materials[variant % len(product.materials)]
+        size = product.sizes[variant // 7 % len(product.sizes)]
+        brand, look = self.brands[self.brand[item]], words.LOOKS[self.look[item]]
+        return f"{brand} {look} {material} {product.noun}, {size}"
+
+    def description(self, item: int) -> str:
+        """The title, the department, and a sentence that sells."""
+        department = self.categories[self.category[item]].rpartition(" > ")[2].lower()
+        selling = words.SELLING[int(self.variant[item]) // 49 % len(words.SELLING)]
+        return f"{self.title(item)}. From our {department} range. {selling}"
 
     def on_sale(self, item: Ints, day: Ints) -> Bools:
         """Whether items are launched and not delisted on days."""
         return (self.launch[item] <= day) & (day < self.delisted[item])
 
+    def draw(self, luck: Floats, first: Ints, last: Ints) -> Ints:
+        """Items of the kinds from `first` up to `last`, by popularity; all of one shape.
 
-def category_names(count: int) -> Iterator[str]:
-    """The first `count` categories; beyond the known ones, numbered departments of them."""
-    names = tuple(words.CATEGORIES)
-    for place in range(count):
-        yield names[place % len(names)]
+        `luck` is uniform on [0, 1). There is at least one item of the kinds asked for.
+        """
+        low, high = self.kind_start[first], self.kind_start[last]
+        begin, end = self.shown_upto[low], self.shown_upto[high]
+        place = np.searchsorted(self.shown_upto, begin + luck * (end - begin), side="right") - 1
+        return np.asarray(self.shelf[place.clip(low, high - 1)])
 
 
 @lru_cache(maxsize=2)
@@ -79,63 +103,57 @@ def world(config: SimulateConfig) -> World:
     rng = generator(config, "world")
     items, days = config.items, config.days
     categories = tuple(words.CATEGORIES)[: config.categories]
-    brands = tuple(f"{s}{e}" for e in words.BRAND_ENDINGS for s in words.BRAND_STEMS)[
-        : config.brands
-    ]
+    brands = tuple(f"{s}{e}" for e in words.BRAND_ENDINGS for s in words.BRAND_STEMS)
     # Each category has at least one item; the rest fall where they may, some categories larger.
-    sizes = rng.dirichlet(np.full(len(categories), 4.0))
-    category = rng.choice(len(categories), items, p=sizes)
-    category[: len(categories)] = np.arange(min(len(categories), items))
-    base_price = np.round(
-        np.exp(rng.normal(2.8, 0.7, items)) + rng.normal(0, 1, len(categories))[category] ** 2, 2
-    )
-    price = base_price[:, None] * _promotions(rng, items, days)
-    popularity = np.exp(rng.normal(0, 1.0, items))
-    by_category = tuple(np.flatnonzero(category == c) for c in range(len(categories)))
-    launch = np.where(rng.random(items) < 0.1, rng.integers(0, max(days, 1), items), -1)
-    launch[: len(categories)] = -1
+    category = rng.choice(len(categories), items, p=rng.dirichlet(np.full(len(categories), 4.0)))
+    category[: len(categories)] = np.arange(len(categories))
+    kind = category * words.NOUNS + rng.integers(0, words.NOUNS, items)
+    level = rng.normal(3.0, 0.5, len(categories) * words.NOUNS)  # log price of each kind
+    shelf = np.argsort(kind, kind="stable")
+    popularity = np.exp(rng.normal(0, 1.0, items))[shelf]
+    shown_upto = np.append(0.0, np.cumsum(popularity))
+    new = (rng.random(items) < 0.1) & (np.arange(items) >= len(categories))
     gone = (rng.random(items) < 0.02) & (np.arange(items) >= len(categories))
+    base_price = np.exp(level[kind] + rng.normal(0, 0.4, items))
     return World(
         categories=categories,
-        brands=brands,
-        category=category,
-        brand=rng.integers(0, len(brands), items),
-        noun=rng.integers(0, 5, items),
-        adjective=rng.integers(0, len(words.ADJECTIVES), items),
-        popularity=popularity,
+        brands=brands[: config.brands],
+        kind=kind,
+        brand=rng.integers(0, config.brands, items),
+        look=rng.integers(0, len(words.LOOKS), items),
+        variant=rng.integers(0, 1_000, items),
         quality=rng.normal(0, 1, items),
         elasticity=np.exp(rng.normal(0, 0.3, items)),
-        base_price=base_price,
-        price=np.round(price, 2),
+        price=np.round(base_price[:, None] * _promotions(rng, items, days), 2),
         stock=_stock(rng, items, days, config.stockout_share),
-        launch=launch,
-        delisted=np.where(gone, rng.integers(days // 2, days + 1, items), days),
-        by_category=by_category,
-        shown_upto=tuple(np.cumsum(popularity[own]) / popularity[own].sum() for own in by_category),
+        launch=np.where(new, rng.integers(0, days, items), -rng.integers(1, 1_000, items)),
+        delisted=np.where(gone, rng.integers(days // 2, days, items), days),
+        shelf=shelf,
+        shown_upto=shown_upto / shown_upto[-1],
+        kind_start=np.searchsorted(kind[shelf], np.arange(len(level) + 1)),
     )
 
 
 def _promotions(rng: np.random.Generator, items: int, days: int) -> Floats:
     """(I, D) factors: now and then a week at 10 to 40 % off."""
     factor = np.ones((items, days))
-    starts = rng.integers(0, max(days, 1), (items, 1 + days // 30))
+    starts = rng.integers(0, days, (items, 1 + days // 30))
     promoted = rng.random(starts.shape) < 0.3
     depth = 1.0 - rng.uniform(0.1, 0.4, starts.shape)
-    for slot in range(starts.shape[1]):
-        day = np.arange(days)[None, :] - starts[:, slot : slot + 1]
-        running = promoted[:, slot : slot + 1] & (day >= 0) & (day < 7)
-        factor = np.where(running, depth[:, slot : slot + 1], factor)
+    for item, slot in np.argwhere(promoted):
+        factor[item, starts[item, slot] : starts[item, slot] + 7] = depth[item, slot]
     return factor
 
 
 def _stock(rng: np.random.Generator, items: int, days: int, share: float) -> Ints:
-    """(I, D) units at hand; 0 on intervals of two to six days that cover about `share`."""
+    """(I, D) units at hand; 0 in intervals of about STOCKOUT_DAYS that cover `share` of all days.
+
+    A two-state Markov chain that begins in its stationary state, so that the share holds each day.
+    """
     stock = rng.integers(5, 500, (items, days))
-    lengths = rng.integers(2, 7, items)
-    tries = 1 + days // 30
-    for _ in range(tries):
-        starts = rng.integers(0, max(days, 1), items)
-        out = rng.random(items) < share * days / (4.0 * tries)
-        day = np.arange(days)[None, :] - starts[:, None]
-        stock[out[:, None] & (day >= 0) & (day < lengths[:, None])] = 0
+    out = rng.random(items) < share
+    for day in range(days):
+        turned = rng.random(items) < np.where(out, 1.0 - share, share) / STOCKOUT_DAYS
+        out = out ^ turned
+        stock[out, day] = 0
     return stock
