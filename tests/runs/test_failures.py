@@ -1,0 +1,41 @@
+"""What Spark, Delta and Hadoop raise, told in one line with an exit code."""
+
+import pytest
+
+from nightshelf.errors import MissingInputError
+from nightshelf.runs.failures import explained
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "told"),
+    [
+        (
+            "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:/log/a.gz. SQL",
+            65,
+            "file:/log/a.gz: the file cannot be read",
+        ),
+        (
+            "[CANNOT_READ_FILE_FOOTER] Could not read footer for file: hdfs://nn/log/part-1.parquet.",
+            65,
+            "hdfs://nn/log/part-1.parquet: the file cannot be read",
+        ),
+        (
+            "[DELTA_CONCURRENT_APPEND] ConcurrentAppendException: Files were added\nto partition",
+            75,
+            "another writer changed the same table meanwhile; run again",
+        ),
+        ("java.net.ConnectException: Call to nn:8020 failed", 75, "storage did not answer"),
+    ],
+)
+def test_known_failures(raised: str, code: int, told: str) -> None:
+    error = explained(RuntimeError(raised))
+    assert error is not None
+    assert error.exit_code == code
+    assert told in str(error)
+    assert "\n" not in str(error)
+
+
+def test_our_own_errors_pass_and_bugs_stay_bugs() -> None:
+    ours = MissingInputError("no file")
+    assert explained(ours) is ours
+    assert explained(ZeroDivisionError("oops")) is None
