@@ -101,17 +101,10 @@ def _top_k(
     out_count = np.empty(size, np.int64)
     filled = 0
     for t in range(len(targets)):
-        n_touched = 0
-        for p in range(bounds[t], bounds[t + 1]):
-            user = owners[p]
-            unit = np.int64(owner_units[p])
-            for q in range(indptr[user], indptr[user + 1]):
-                item = items[q]
-                if counts[item] == 0:
-                    touched[n_touched] = item
-                    n_touched += 1
-                counts[item] += 1
-                sums[item] += unit * units[q]
+        here = slice(bounds[t], bounds[t + 1])
+        n_touched = _accumulate(
+            indptr, items, units, owners[here], owner_units[here], sums, counts, touched
+        )
         length = 0
         for i in range(n_touched):
             item = touched[i]
@@ -137,6 +130,31 @@ def _top_k(
         out_similarity[:filled],
         out_count[:filled],
     )
+
+
+@njit(cache=True)
+def _accumulate(
+    indptr: Longs,
+    items: Ints,
+    units: Ints,
+    owners: Longs,
+    owner_units: Ints,
+    sums: Longs,
+    counts: Ints,
+    touched: Ints,
+) -> int:
+    """Adds the histories of one target's users to the counters; returns the items touched."""
+    n_touched = 0
+    for p in range(len(owners)):
+        unit = np.int64(owner_units[p])
+        for q in range(indptr[owners[p]], indptr[owners[p] + 1]):
+            item = items[q]
+            if counts[item] == 0:
+                touched[n_touched] = item
+                n_touched += 1
+            counts[item] += 1
+            sums[item] += unit * units[q]
+    return n_touched
 
 
 @njit(cache=True, inline="always")
