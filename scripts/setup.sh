@@ -76,7 +76,9 @@ install_packages() {
     "$uv/bin/pip" install -q --require-hashes -r scripts/uv.lock
   fi
   UV="$uv/bin/uv" PIP="$uv/bin/pip"
-  if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+  # The scripts of an environment hold its path: a moved checkout needs a new one.
+  if ! grep -qF "$PWD/.venv" .venv/bin/activate 2>/dev/null ||
+    ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
     rm -rf .venv && "$PYTHON" -m venv --without-pip .venv
   fi
   say "installing the locked packages (5.6 GB; minutes at the first time, seconds from the cache)"
@@ -118,8 +120,7 @@ print("torch", version("torch"), "-cp311-", platform.machine(), "-", *platform.l
       rm -rf "$build"
       fail "Horovod's build failed; the whole log is $log"
     fi
-    # Another set-up may have been first; either wheel will do.
-    mv -T "$build/out" "$wheels" 2>/dev/null || true
+    rm -rf "$wheels" && mv "$build/out" "$wheels"
     rm -rf "$build"
   fi
   "$UV" pip install -q --python .venv/bin/python --no-deps "$wheels"/horovod-*.whl
@@ -151,6 +152,10 @@ PY
   cp "$jars"/delta-*.jar "$pyspark/jars/"
   cp conf/spark/log4j2.properties conf/spark/spark-defaults.conf "$pyspark/conf/"
   printf 'spark.pyspark.python          %s\n' "$PWD/.venv/bin/python" >>"$pyspark/conf/spark-defaults.conf"
+  # Spark's own file asks the first python3 on the PATH where Spark is, so that spark-submit would
+  # work in an activated environment only. Removed first: it may be a hard link into uv's cache.
+  rm -f .venv/bin/find-spark-home
+  printf ': "${SPARK_HOME:=%s}"\nexport SPARK_HOME\n' "$pyspark" >.venv/bin/find-spark-home
 }
 
 main() {
@@ -160,6 +165,11 @@ main() {
   check_parts
   PYTHON=$(find_python)
   mkdir -p "$CACHE"
+  # Set-ups of several checkouts share the cache: one at a time fills it.
+  if command -v flock >/dev/null; then
+    exec 9>"$CACHE/.lock"
+    flock -n 9 || { say "waiting for another set-up"; flock 9; }
+  fi
   install_packages
   install_horovod
   install_spark_parts

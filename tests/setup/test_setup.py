@@ -68,6 +68,26 @@ def test_a_second_set_up_does_nothing() -> None:
     assert stamp.stat().st_mtime_ns == before
 
 
+def test_spark_submit_finds_its_spark_without_an_activated_environment(tmp_path: Path) -> None:
+    submit = ROOT / ".venv" / "bin" / "spark-submit"
+    if not (ROOT / ".venv" / ".nightshelf-setup").exists():
+        pytest.skip("this environment was not made by make setup")
+    other = tmp_path / "python3"
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "SPARK_HOME" and not name.startswith("PYSPARK_")
+    }
+    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    ended = subprocess.run(
+        [submit, "--version"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "version 4.0.5" in ended.stderr
+
+
 @pytest.mark.parametrize("lock", ["requirements.lock", "scripts/horovod.lock", "scripts/uv.lock"])
 def test_locks_pin_and_hash_every_package_and_name_no_host(lock: str) -> None:
     text = (ROOT / lock).read_text()
