@@ -25,5 +25,5 @@ def brute_force(
             for j in range(len(items))
             if j != i and co_users[i, j] >= min_co_users
         ]
-        found[item] = sorted(others, key=lambda o: (-round(o[1], 9), o[0]))[:k]
+        found[item] = sorted(others, key=lambda o: (-round(o[1] * 2**40), o[0]))[:k]
     return {item: others for item, others in found.items() if others}

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightshelf.cf.item_neighbours import neighbours
-from nightshelf.cf.kernel import UNIT_BITS, block_neighbours
+from nightshelf.cf.kernel import block_neighbours
 from nightshelf.tables.digest import digest
 from tests.cf.oracle import Neighbours, brute_force
 from tests.conftest import Frame
@@ -40,17 +40,7 @@ def assert_same(ours: Neighbours, theirs: Neighbours) -> None:
     assert ours.keys() == theirs.keys()
     for item, others in theirs.items():
         assert [(i, n) for i, _, n in ours[item]] == [(i, n) for i, _, n in others], item
-        assert [s for _, s, _ in ours[item]] == pytest.approx([s for _, s, _ in others], abs=1e-8)
-
-
-def assert_as_good(ours: Neighbours, best: Neighbours, everything: Neighbours) -> None:
-    """The same lists but for the order of near ties: the numbers of pairs and ranks agree."""
-    assert ours.keys() == best.keys()
-    for item, others in ours.items():
-        known = {i: (s, n) for i, s, n in everything[item]}
-        assert [s for _, s, _ in others] == pytest.approx([s for _, s, _ in best[item]], abs=1e-8)
-        for neighbour, similarity, count in others:
-            assert known[neighbour] == (pytest.approx(similarity, abs=1e-8), count)
+        assert [s for _, s, _ in ours[item]] == pytest.approx([s for _, s, _ in others], abs=2e-12)
 
 
 def test_a_literal_shop(frame: Frame) -> None:
@@ -101,11 +91,7 @@ def test_equals_brute_force(
     found = frame(PAIRS, pairs).transform(
         neighbours(k=k, shrinkage=shrinkage, min_co_users=min_co_users, blocks=blocks)
     )
-    assert_as_good(
-        told(found),
-        brute_force(pairs, k, shrinkage, min_co_users),
-        brute_force(pairs, len(pairs), shrinkage, min_co_users),
-    )
+    assert_same(told(found), brute_force(pairs, k, shrinkage, min_co_users))
 
 
 def test_same_rows_for_any_order_and_any_number_of_blocks(frame: Frame) -> None:
@@ -156,27 +142,81 @@ def test_of_ties_the_smallest_ids_are_kept(frame: Frame) -> None:
     assert [i for i, _, _ in found["i11"]] == ["i0", "i1", "i10"]
 
 
-@limits(max_examples=40, deadline=None)
+def test_cosines_equal_on_paper_are_ties(frame: Frame) -> None:
+    """2 / sqrt(8 * 8) with "y" and 3 / sqrt(8 * 18) with "b" are both 1/4."""
+    pairs = [(f"u{u}", "a", 1.0) for u in range(8)]
+    pairs += [(f"u{u}", "y", 1.0) for u in (0, 1, *range(10, 16))]
+    pairs += [(f"u{u}", "b", 1.0) for u in (2, 3, 4, *range(20, 35))]
+    found = frame(PAIRS, pairs).transform(neighbours(k=2, shrinkage=0.0, min_co_users=1, blocks=2))
+    assert told(found)["a"] == [("b", 0.25, 3), ("y", 0.25, 2)]
+
+
+@pytest.mark.parametrize("power", [-40, -17, 20])
+def test_only_the_proportions_of_weights_matter(frame: Frame, power: int) -> None:
+    """An item that was last wanted years ago has tiny weights and the same neighbours."""
+    scaled = [(user, item, weight * 2.0**power) for user, item, weight in LITERAL]
+    found = told(
+        frame(PAIRS, scaled).transform(neighbours(k=2, shrinkage=1.0, min_co_users=1, blocks=2))
+    )
+    assert_same(found, brute_force(LITERAL, 2, 1.0, 1))
+
+
+def test_weights_of_very_different_sizes(frame: Frame) -> None:
+    pairs = [("u", "a", 2.0**-30), ("u", "b", 1000.0), ("v", "b", 2.0**-30), ("v", "c", 0.1)]
+    found = told(
+        frame(PAIRS, pairs).transform(neighbours(k=2, shrinkage=0.0, min_co_users=1, blocks=1))
+    )
+    assert found["a"] == [("b", pytest.approx(1.0), 1)]
+    assert "c" not in found  # its only cosine, 2**-30 / 1000, is below what a multiple can hold
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_user_with_the_whole_catalogue(frame: Frame, weighted: bool) -> None:
+    pairs = random_pairs(7, users=20, items=60, n=200)
+    pairs = [("robot", f"i{i}", 1.0) for i in range(60)] + [
+        (user, item, weight if weighted else 1.0) for user, item, weight in pairs
+    ]
+    found = frame(PAIRS, pairs).transform(neighbours(k=59, shrinkage=2.0, min_co_users=1, blocks=3))
+    assert_same(told(found), brute_force(pairs, 59, 2.0, 1))
+
+
+@limits(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.lists(st.integers(0, 8), min_size=1, max_size=9, unique=True), min_size=1, max_size=12
+        st.dictionaries(st.integers(0, 8), st.integers(1, 3), min_size=1), min_size=1, max_size=12
     ),
     st.integers(1, 9),
+    st.booleans(),
+    st.sets(st.integers(0, 8), min_size=1),
 )
-def test_the_kernel_equals_brute_force(histories: list[list[int]], k: int) -> None:
-    """Weights 1, every item a target: counts over the root of the product of the users' numbers."""
-    items = np.array([i for history in histories for i in sorted(history)], dtype=np.int32)
-    indptr = np.cumsum([0, *map(len, histories)]).astype(np.int64)
-    lengths = np.sqrt(np.bincount(items, minlength=9))
-    units = np.round(2.0**UNIT_BITS / lengths[items]).astype(np.int32)
+def test_the_kernel_equals_brute_force(
+    histories: list[dict[int, int]], k: int, weighted: bool, targets: set[int]
+) -> None:
+    """Of any items as targets, with one weight an item (co-users are counted) and with several."""
+    items = np.array([i for history in histories for i in history], dtype=np.int32)
+    units = np.array([w for history in histories for w in history.values()], dtype=np.int32)
+    units = units if weighted else np.ones_like(units)
     found = block_neighbours(
-        indptr, items, units, np.ones(len(items), bool), k=k, shrinkage=0.0, min_co_users=1
+        np.cumsum([0, *map(len, histories)]).astype(np.int64),
+        items,
+        units,
+        lengths=np.sqrt(np.maximum(np.bincount(items, weights=units**2.0, minlength=9), 1)),
+        targets=np.array(sorted(targets), dtype=np.int32),
+        k=k,
+        shrinkage=1.0,
+        min_co_users=1,
     )
     lists: Neighbours = {}
-    for target, _, other, similarity, count in zip(*(c.tolist() for c in found), strict=True):
+    for target, rank, other, similarity, count in zip(*(c.tolist() for c in found), strict=True):
         lists.setdefault(str(target), []).append((str(other), similarity, count))
-    pairs = [(str(u), str(i), 1.0) for u, history in enumerate(histories) for i in history]
-    assert_as_good(lists, brute_force(pairs, k, 0.0, 1), brute_force(pairs, 99, 0.0, 1))
+        assert rank == len(lists[str(target)])
+    pairs = [
+        (str(u), str(i), float(w if weighted else 1))
+        for u, history in enumerate(histories)
+        for i, w in history.items()
+    ]
+    expected = brute_force(pairs, k, 1.0, 1)
+    assert_same(lists, {i: others for i, others in expected.items() if int(i) in targets})
 
 
 @pytest.mark.slow
