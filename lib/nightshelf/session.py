@@ -27,6 +27,8 @@ SETTINGS: Final = {
     "spark.sql.sources.partitionOverwriteMode": "static",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+    # Rows of packed tables are megabytes each.
+    "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
 }
 
 

@@ -1,4 +1,4 @@
-"""Item-item cosine by dense matrices: the plainest thing that can be right."""
+"""Item-item similarities by dense matrices: the plainest thing that can be right."""
 
 import numpy as np
 
@@ -6,7 +6,11 @@ Neighbours = dict[str, list[tuple[str, float, int]]]
 
 
 def brute_force(
-    pairs: list[tuple[str, str, float]], k: int, shrinkage: float, min_co_users: int
+    pairs: list[tuple[str, str, float]],
+    k: int,
+    shrinkage: float,
+    min_co_users: int,
+    similarity: str = "cosine",
 ) -> Neighbours:
     """item -> its neighbours as (id, similarity, co-users), best first, ties by id."""
     users = sorted({user for user, _, _ in pairs})
@@ -14,10 +18,9 @@ def brute_force(
     weights = np.zeros((len(users), len(items)))
     for user, item, weight in pairs:
         weights[users.index(user), items.index(item)] = weight
-    lengths = np.sqrt((weights**2).sum(axis=0))
-    cosine = (weights.T @ weights) / np.outer(lengths, lengths)
     co_users = (weights > 0).T.astype(int) @ (weights > 0).astype(int)
-    shrunk = cosine * co_users / np.maximum(co_users + shrinkage, 1e-300)
+    alike = _similarities(similarity, weights, co_users)
+    shrunk = alike * co_users / np.maximum(co_users + shrinkage, 1e-300)
     found: Neighbours = {}
     for i, item in enumerate(items):
         others = [
@@ -25,5 +28,22 @@ def brute_force(
             for j in range(len(items))
             if j != i and co_users[i, j] >= min_co_users
         ]
-        found[item] = sorted(others, key=lambda o: (-round(o[1] * 2**40), o[0]))[:k]
+        found[item] = sorted(others, key=lambda o: (-float(f"{o[1]:.11e}"), o[0]))[:k]
     return {item: others for item, others in found.items() if others}
+
+
+def _similarities(name: str, weights: np.ndarray, co_users: np.ndarray) -> np.ndarray:
+    """(I, I) from weights (U, I)."""
+    users = np.diag(co_users)
+    if name == "jaccard":
+        return co_users / (users[:, None] + users[None, :] - co_users)
+    idf = np.log(weights.shape[1]) - np.log1p((weights > 0).sum(axis=1, keepdims=True))
+    if name == "tfidf":
+        weights = np.sqrt(weights) * idf
+    if name == "bm25":
+        totals = weights.sum(axis=0)
+        norm = 0.25 + 0.75 * totals / totals.mean()
+        weights = weights * 2.2 / (1.2 * norm + weights) * idf
+        return weights.T @ weights
+    lengths = np.sqrt((weights**2).sum(axis=0))
+    return (weights.T @ weights) / np.outer(lengths, lengths)

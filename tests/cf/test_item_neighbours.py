@@ -1,5 +1,6 @@
 """Neighbours against literal values, brute force and implicit."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,32 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.cf.item_neighbours import neighbours
-from nightshelf.cf.kernel import block_neighbours
+from nightshelf.cf.catalogue import measured
+from nightshelf.cf.histories import from_pairs
+from nightshelf.cf.item_neighbours import Limits, neighbours
+from nightshelf.cf.kernel import Scoring, block_neighbours
+from nightshelf.cf.kernel import histories as rows_of
+from nightshelf.cf.plan import chosen
+from nightshelf.cf.similarities import Similarity, components
 from nightshelf.tables.digest import digest
 from tests.cf.oracle import Neighbours, brute_force
 from tests.conftest import Frame
 
 PAIRS = "user_id string, item_id string, weight double"
+LIMITS = {"plan", "broadcast_bytes", "task_bytes"}
 LITERAL = [
     ("u1", "a", 1.0), ("u1", "b", 1.0),
     ("u2", "a", 1.0), ("u2", "b", 1.0), ("u2", "c", 1.0),
     ("u3", "c", 2.0), ("u3", "d", 1.0),
     ("u4", "a", 1.0),
 ]  # fmt: skip
+
+
+def near(pairs: DataFrame, *, blocks: int, parts: int = 2, **options: Any) -> DataFrame:
+    """The neighbours by cosine, of all pairs and in full, unless the options say otherwise."""
+    given: dict[str, Any] = {"similarity": "cosine", "k": 100, "shrinkage": 0.0, "min_co_users": 1}
+    given["limits"] = Limits(blocks=blocks, **{n: options.pop(n) for n in LIMITS & options.keys()})
+    return neighbours(pairs.transform(from_pairs(parts)), **(given | options))
 
 
 def told(found: DataFrame) -> Neighbours:
@@ -36,17 +50,15 @@ def told(found: DataFrame) -> Neighbours:
     return lists
 
 
-def assert_same(ours: Neighbours, theirs: Neighbours) -> None:
+def assert_same(ours: Neighbours, theirs: Neighbours, within: float = 4e-12) -> None:
     assert ours.keys() == theirs.keys()
     for item, others in theirs.items():
         assert [(i, n) for i, _, n in ours[item]] == [(i, n) for i, _, n in others], item
-        assert [s for _, s, _ in ours[item]] == pytest.approx([s for _, s, _ in others], abs=2e-12)
+        assert [s for _, s, _ in ours[item]] == pytest.approx([s for _, s, _ in others], rel=within)
 
 
 def test_a_literal_shop(frame: Frame) -> None:
-    found = told(
-        frame(PAIRS, LITERAL).transform(neighbours(k=2, shrinkage=0.0, min_co_users=1, blocks=2))
-    )
+    found = told(near(frame(PAIRS, LITERAL), k=2, blocks=2))
     assert_same(
         found,
         {
@@ -59,9 +71,7 @@ def test_a_literal_shop(frame: Frame) -> None:
 
 
 def test_shrinkage_and_least_co_users(frame: Frame) -> None:
-    found = frame(PAIRS, LITERAL).transform(
-        neighbours(k=5, shrinkage=3.0, min_co_users=2, blocks=1)
-    )
+    found = near(frame(PAIRS, LITERAL), k=5, shrinkage=3.0, min_co_users=2, blocks=1)
     assert_same(
         told(found),
         {"a": [("b", 0.4 * 2 / np.sqrt(6), 2)], "b": [("a", 0.4 * 2 / np.sqrt(6), 2)]},
@@ -82,30 +92,58 @@ def random_pairs(seed: int, users: int, items: int, n: int) -> list[tuple[str, s
     return [(user, item, weight) for (user, item), weight in sorted(chosen.items())]
 
 
-@pytest.mark.parametrize("blocks", [1, 3])
+@pytest.mark.parametrize("similarity", ["cosine", "tfidf", "bm25", "jaccard"])
 @pytest.mark.parametrize(("shrinkage", "min_co_users", "k"), [(0.0, 1, 100), (5.0, 2, 4)])
 def test_equals_brute_force(
-    frame: Frame, blocks: int, shrinkage: float, min_co_users: int, k: int
+    frame: Frame, similarity: Similarity, shrinkage: float, min_co_users: int, k: int
 ) -> None:
     pairs = random_pairs(5, users=60, items=40, n=700)
-    found = frame(PAIRS, pairs).transform(
-        neighbours(k=k, shrinkage=shrinkage, min_co_users=min_co_users, blocks=blocks)
-    )
-    assert_same(told(found), brute_force(pairs, k, shrinkage, min_co_users))
+    options: dict[str, Any] = {"k": k, "shrinkage": shrinkage, "min_co_users": min_co_users}
+    found = near(frame(PAIRS, pairs), blocks=3, similarity=similarity, **options)
+    # The logarithms of tfidf and bm25 are no whole multiples of a unit.
+    assert_same(told(found), brute_force(pairs, similarity=similarity, **options), within=1e-7)
 
 
-def test_same_rows_for_any_order_and_any_number_of_blocks(frame: Frame) -> None:
+SMALL = {"task_bytes": 2_000}  # some four slices of users
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "bm25", "jaccard"])
+def test_same_rows_for_any_order_and_any_plan(frame: Frame, similarity: Similarity) -> None:
     pairs = random_pairs(6, users=80, items=50, n=900)
     shuffled = [pairs[n] for n in np.random.default_rng(1).permutation(len(pairs))]
+    plans: list[tuple[list[Any], int, dict[str, Any]]] = [
+        (pairs, 1, {"blocks": 1, "plan": "broadcast"}),
+        (shuffled, 3, {"blocks": 4, "plan": "broadcast"}),
+        (shuffled, 2, {"blocks": 7, "plan": "replicate"}),
+        (pairs, 5, {"blocks": 3, "plan": "grid", **SMALL}),
+    ]
     digests = {
         digest(
-            frame(PAIRS, rows)
-            .repartition(parts)
-            .transform(neighbours(k=7, shrinkage=2.0, min_co_users=1, blocks=blocks))
+            near(frame(PAIRS, rows), parts=parts, similarity=similarity, k=7, shrinkage=2.0, **plan)
         )
-        for rows, parts, blocks in [(pairs, 1, 1), (shuffled, 3, 2), (shuffled, 5, 7)]
+        for rows, parts, plan in plans
     }
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [({}, "broadcast"), ({"broadcast_bytes": 0}, "replicate"),
+     ({"broadcast_bytes": 0, "task_bytes": 100}, "grid")],
+)  # fmt: skip
+def test_the_plan_follows_what_was_measured(
+    frame: Frame, limits: dict[str, int], expected: str
+) -> None:
+    catalogue = measured(
+        frame(PAIRS, random_pairs(6, users=80, items=50, n=900)).transform(from_pairs(2)),
+        partial(components, "cosine", plain=None),
+    )
+    given = {"broadcast_bytes": 2**20, "task_bytes": 2**20} | limits
+    plan = chosen(catalogue, blocks=4, **given)
+    assert plan.name == expected
+    assert plan.slices == (-(-catalogue.pairs * 8 * 3 // 100) if expected == "grid" else 1)
+    cost = np.bincount(plan.block, weights=catalogue.cost)
+    assert cost.max() < 1.25 * cost.min()
 
 
 @pytest.mark.parametrize(
@@ -129,15 +167,13 @@ def test_same_rows_for_any_order_and_any_number_of_blocks(frame: Frame) -> None:
     ids=["nothing", "one pair", "one item", "one user", "long ids and large numbers"],
 )
 def test_edge_cases(frame: Frame, pairs: list[tuple[Any, ...]], expected: Neighbours) -> None:
-    found = frame(PAIRS, pairs).transform(neighbours(k=3, shrinkage=0.0, min_co_users=1, blocks=2))
+    found = near(frame(PAIRS, pairs), k=3, blocks=2)
     assert_same(told(found), expected)
 
 
 def test_of_ties_the_smallest_ids_are_kept(frame: Frame) -> None:
     everything = [(f"u{u}", f"i{i}", 1.0) for u in range(3) for i in range(12)]
-    found = told(
-        frame(PAIRS, everything).transform(neighbours(k=3, shrinkage=0.0, min_co_users=1, blocks=4))
-    )
+    found = told(near(frame(PAIRS, everything), k=3, blocks=4))
     assert [i for i, _, _ in found["i0"]] == ["i1", "i10", "i11"]
     assert [i for i, _, _ in found["i11"]] == ["i0", "i1", "i10"]
 
@@ -147,7 +183,7 @@ def test_cosines_equal_on_paper_are_ties(frame: Frame) -> None:
     pairs = [(f"u{u}", "a", 1.0) for u in range(8)]
     pairs += [(f"u{u}", "y", 1.0) for u in (0, 1, *range(10, 16))]
     pairs += [(f"u{u}", "b", 1.0) for u in (2, 3, 4, *range(20, 35))]
-    found = frame(PAIRS, pairs).transform(neighbours(k=2, shrinkage=0.0, min_co_users=1, blocks=2))
+    found = near(frame(PAIRS, pairs), k=2, blocks=2)
     assert told(found)["a"] == [("b", 0.25, 3), ("y", 0.25, 2)]
 
 
@@ -155,19 +191,15 @@ def test_cosines_equal_on_paper_are_ties(frame: Frame) -> None:
 def test_only_the_proportions_of_weights_matter(frame: Frame, power: int) -> None:
     """An item that was last wanted years ago has tiny weights and the same neighbours."""
     scaled = [(user, item, weight * 2.0**power) for user, item, weight in LITERAL]
-    found = told(
-        frame(PAIRS, scaled).transform(neighbours(k=2, shrinkage=1.0, min_co_users=1, blocks=2))
-    )
+    found = told(near(frame(PAIRS, scaled), k=2, shrinkage=1.0, min_co_users=1, blocks=2))
     assert_same(found, brute_force(LITERAL, 2, 1.0, 1))
 
 
 def test_weights_of_very_different_sizes(frame: Frame) -> None:
     pairs = [("u", "a", 2.0**-30), ("u", "b", 1000.0), ("v", "b", 2.0**-30), ("v", "c", 0.1)]
-    found = told(
-        frame(PAIRS, pairs).transform(neighbours(k=2, shrinkage=0.0, min_co_users=1, blocks=1))
-    )
+    found = told(near(frame(PAIRS, pairs), k=2, blocks=1))
     assert found["a"] == [("b", pytest.approx(1.0), 1)]
-    assert "c" not in found  # its only cosine, 2**-30 / 1000, is below what a multiple can hold
+    assert "c" not in found  # 2**-30 beside 1000 is below half a unit
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -176,7 +208,7 @@ def test_a_user_with_the_whole_catalogue(frame: Frame, weighted: bool) -> None:
     pairs = [("robot", f"i{i}", 1.0) for i in range(60)] + [
         (user, item, weight if weighted else 1.0) for user, item, weight in pairs
     ]
-    found = frame(PAIRS, pairs).transform(neighbours(k=59, shrinkage=2.0, min_co_users=1, blocks=3))
+    found = near(frame(PAIRS, pairs), k=59, shrinkage=2.0, min_co_users=1, blocks=3)
     assert_same(told(found), brute_force(pairs, 59, 2.0, 1))
 
 
@@ -192,20 +224,22 @@ def test_a_user_with_the_whole_catalogue(frame: Frame, weighted: bool) -> None:
 def test_the_kernel_equals_brute_force(
     histories: list[dict[int, int]], k: int, weighted: bool, targets: set[int]
 ) -> None:
-    """Of any items as targets, with one weight an item (co-users are counted) and with several."""
+    """Of any items as targets, with units and, without, by counting co-users."""
     items = np.array([i for history in histories for i in history], dtype=np.int32)
     units = np.array([w for history in histories for w in history.values()], dtype=np.int32)
-    units = units if weighted else np.ones_like(units)
-    found = block_neighbours(
-        np.cumsum([0, *map(len, histories)]).astype(np.int64),
-        items,
-        units,
-        lengths=np.sqrt(np.maximum(np.bincount(items, weights=units**2.0, minlength=9), 1)),
-        targets=np.array(sorted(targets), dtype=np.int32),
+    indptr = np.cumsum([0, *map(len, histories)]).astype(np.int64)
+    squares = np.bincount(items, weights=units**2.0 if weighted else None, minlength=9)
+    scoring = Scoring(
+        factors=1 / np.sqrt(np.maximum(squares, 1)),
+        users=np.bincount(items, minlength=9),
+        ties=np.arange(9, dtype=np.int32),
         k=k,
         shrinkage=1.0,
         min_co_users=1,
+        jaccard=False,
     )
+    rows = rows_of(indptr, items, units if weighted else None)
+    found = block_neighbours(rows, np.array(sorted(targets), dtype=np.int32), scoring)
     lists: Neighbours = {}
     for target, rank, other, similarity, count in zip(*(c.tolist() for c in found), strict=True):
         lists.setdefault(str(target), []).append((str(other), similarity, count))
@@ -220,19 +254,27 @@ def test_the_kernel_equals_brute_force(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("similarity", "peer"),
+    [("cosine", "CosineRecommender"), ("tfidf", "TFIDFRecommender"), ("bm25", "BM25Recommender")],
+)
 @pytest.mark.filterwarnings("ignore:Method expects CSR input")
-def test_equals_implicit_on_ml_1m(spark: SparkSession, shared_data: Any) -> None:
-    """K=100, weights 1: overlap at least .99 and differences of at most 1e-5."""
-    from implicit.nearest_neighbours import CosineRecommender
+def test_equals_implicit_on_ml_1m(
+    spark: SparkSession, shared_data: Any, similarity: Similarity, peer: str
+) -> None:
+    """K=100, weights 1: overlap at least .99 and relative differences of at most 1e-5."""
+    from implicit import nearest_neighbours
     from scipy.sparse import csr_matrix
 
     ratings = spark.read.parquet(str(shared_data / "ml-1m" / "ratings.parquet"))
     pairs = ratings.selectExpr("string(user_id) user_id", "string(item_id) item_id", "1D weight")
-    found = pairs.transform(neighbours(k=100, shrinkage=0.0, min_co_users=1, blocks=2)).toPandas()
+    found = near(pairs, blocks=2, similarity=similarity).toPandas()
     known = pairs.toPandas()
     users, items = known.user_id.astype("category").cat, known.item_id.astype("category").cat
     matrix = csr_matrix((np.ones(len(known)), (users.codes, items.codes)))
-    model = CosineRecommender(K=101, num_threads=2)  # one more: it counts the item itself
+    model = getattr(nearest_neighbours, peer)(
+        K=101, num_threads=2
+    )  # one more: it counts the item itself
     model.fit(matrix, show_progress=False)
     theirs = model.similarity.tocsr()
     ids = items.categories.to_numpy()
@@ -251,16 +293,14 @@ def test_equals_implicit_on_ml_1m(spark: SparkSession, shared_data: Any) -> None
         mine = ours.get(item, {})
         kept += len(best.keys() & mine.keys())
         total += len(best)
-        largest = max([largest, *(abs(best[i] - mine[i]) for i in best.keys() & mine.keys())])
-    print(f"overlap {kept / total:.5f}, largest difference {largest:.2e}")
+        largest = max([largest, *(abs(best[i] / mine[i] - 1) for i in best.keys() & mine.keys())])
+    print(f"overlap {kept / total:.5f}, largest relative difference {largest:.2e}")
     assert kept / total >= 0.99
     assert largest <= 1e-5
 
 
 def test_no_column_but_the_contract(frame: Frame) -> None:
-    found = frame(PAIRS, LITERAL).transform(
-        neighbours(k=2, shrinkage=0.0, min_co_users=1, blocks=2)
-    )
+    found = near(frame(PAIRS, LITERAL), k=2, blocks=2)
     assert found.select(F.count("*")).collect()[0][0] == 7
     assert found.dtypes == [
         ("item_id", "string"), ("rank", "int"), ("neighbour_id", "string"),

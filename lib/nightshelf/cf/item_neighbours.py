@@ -1,158 +1,237 @@
-"""The neighbours of every item: exact cosine of item vectors over users, in blocks on Spark.
+"""The neighbours of every item, exact, distributed by one of three plans.
 
-The plan replicates histories to item blocks. Items are dealt to blocks so that each gets about the
-same number of updates (a target item costs the summed length of its users' histories); each user's
-history goes once to every block that holds one of its items, and a block's task runs the kernel
-over them. Shuffled: sum over users of length times blocks touched, 8 bytes an entry, and the table
-of items once a block. Memory of a task, in the JVM and again in Python: the histories of the users
-of its items, at 8 bytes an entry, never more than the whole matrix. More blocks mean fewer users
-for each and more shuffled bytes; a block is limited to 2**28 entries. Nothing that grows with the
-users is gathered on the driver; the table of items is broadcast.
+Whatever grows with the users stays on the executors; the driver and every task hold the catalogue,
+about 100 bytes an item. See `plan` for what each plan moves and holds.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+from numpy.typing import NDArray
+from pyspark import Broadcast
+from pyspark.sql import DataFrame
 
-from nightshelf.cf.kernel import UNIT_BITS, block_neighbours
-from nightshelf.cf.placement import keys_by_partition
-from nightshelf.columns import CO_USERS, ITEM, NEIGHBOUR, RANK, SIMILARITY, USER, WEIGHT, Transform
-from nightshelf.exact import exact_sum
+from nightshelf.cf.catalogue import Catalogue, measured
+from nightshelf.cf.histories import Histories
+from nightshelf.cf.kernel import Neighbours, Rows, Scoring, block_neighbours
+from nightshelf.cf.kernel import histories as rows_of
+from nightshelf.cf.packed import (
+    SCHEMA,
+    Batches,
+    Step,
+    exchange,
+    gathered,
+    packed,
+    part_keys,
+    tables,
+)
+from nightshelf.cf.partial import merged_neighbours, partial_rows
+from nightshelf.cf.plan import Name, Plan, chosen
+from nightshelf.cf.routing import routed
+from nightshelf.cf.similarities import Similarity, components, factors, needs_totals
+from nightshelf.columns import CO_USERS, ITEM, NEIGHBOUR, RANK, SIMILARITY
 
 _FOUND = f"{ITEM} string, {RANK} int, {NEIGHBOUR} string, {SIMILARITY} double, {CO_USERS} bigint"
 
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
 
-def neighbours(*, k: int, shrinkage: float, min_co_users: int, blocks: int) -> Transform:
-    """[user_id, item_id, weight] -> [item_id, rank, neighbour_id, similarity, co_users].
 
-    Pairs are unique and weights positive. Up to k neighbours an item, rank from 1 by similarity,
-    ties by neighbour_id. Similarity: the cosine of the two items' weight vectors over users (Sarwar
-    et al. 2001), times c / (c + shrinkage) for c co-users, as a multiple of 2**-40; pairs with
-    fewer than `min_co_users` are left out. Exact for weights that are whole, or share a power of
-    two as denominator; for others within 2**-30 times the root of the item's users. The same to the
-    last bit whatever the order of the input or the number of `blocks`, each of which is one task.
+@dataclass(frozen=True)
+class Limits:
+    """What a plan may use: tasks of item blocks, bytes to broadcast, bytes that a task may hold."""
+
+    blocks: int
+    broadcast_bytes: int = 64 * 2**20
+    task_bytes: int = 2 * 2**30
+    plan: Name | None = None
+
+
+@dataclass(frozen=True)
+class _Product:
+    """All that a task has to know."""
+
+    similarity: Similarity
+    plain: Catalogue | None
+    catalogue: Catalogue
+    plan: Plan
+    k: int
+    shrinkage: float
+    min_co_users: int
+
+    def scoring(self) -> Scoring:
+        return Scoring(
+            factors=factors(self.similarity, self.catalogue),
+            users=self.catalogue.users,
+            ties=self.catalogue.tie,
+            k=self.k,
+            shrinkage=self.shrinkage,
+            min_co_users=self.min_co_users,
+            jaccard=self.similarity == "jaccard",
+        )
+
+    def labelled(self, table: pa.Table) -> tuple[Longs, Ints, Ints | None]:
+        """indptr, labels and units of packed histories, without users of a single item."""
+        some = Histories.of(table)
+        labels = self.catalogue.labels(some.ids)
+        lengths = np.diff(some.indptr)
+        useful = lengths > 1
+        kept = np.repeat(useful, lengths)
+        indptr = np.concatenate([[0], np.cumsum(lengths[useful])])
+        entries = labels[some.items]
+        if self.catalogue.even:
+            return indptr, entries[kept], None
+        values = components(self.similarity, some, self.plain)
+        units = np.rint(values * self.catalogue.scale[entries]).astype(np.int32)
+        return indptr, entries[kept], units[kept]
+
+
+def neighbours(
+    histories: DataFrame,
+    *,
+    similarity: Similarity,
+    k: int,
+    shrinkage: float,
+    min_co_users: int,
+    limits: Limits,
+) -> DataFrame:
+    """Packed histories -> [item_id, rank, neighbour_id, similarity, co_users].
+
+    Up to k neighbours an item, rank from 1 by similarity, ties by neighbour_id. The similarity (see
+    `similarities`) is multiplied by c / (c + shrinkage) for c co-users and has 40 significant bits;
+    pairs of items with fewer than `min_co_users` are left out. Exact for components that are whole
+    or share a power of two as denominator; for others within 2**-30 times the root of the item's
+    users. The same to the last bit whatever the order of the input and the plan.
+
+    Measures the histories at once, so they should be persisted: they are read two or three times.
+    """
+    plain = (
+        measured(histories, partial(components, "cosine", plain=None))
+        if needs_totals(similarity)
+        else None
+    )
+    catalogue = measured(histories, partial(components, similarity, plain=plain))
+    plan = chosen(
+        catalogue,
+        blocks=limits.blocks,
+        broadcast_bytes=limits.broadcast_bytes,
+        task_bytes=limits.task_bytes,
+        name=limits.plan,
+    )
+    product = histories.sparkSession.sparkContext.broadcast(
+        _Product(similarity, plain, catalogue, plan, k, shrinkage, min_co_users)
+    )
+    return _PLANS[plan.name](histories, product, plan)
+
+
+def _by_broadcast(histories: DataFrame, product: Broadcast[_Product], plan: Plan) -> DataFrame:
+    spark = histories.sparkSession
+    one = replace(plan, blocks=1, block=np.zeros_like(plan.block))
+    whole = histories.mapInArrow(_route(product, one, [0]), SCHEMA).toArrow()
+    matrix = spark.sparkContext.broadcast(whole)
+
+    def task(batches: Batches) -> Batches:
+        for batch in batches:
+            for block in batch.column("id").to_pylist() if len(matrix.value) else ():
+                yield _found(
+                    product.value, block, [t for _, t in tables(matrix.value.to_batches())]
+                )
+
+    return spark.range(0, plan.blocks, 1, plan.blocks).mapInArrow(task, _FOUND)
+
+
+def _by_replication(histories: DataFrame, product: Broadcast[_Product], plan: Plan) -> DataFrame:
+    keys = part_keys(plan.blocks)
+    sent = histories.mapInArrow(_route(product, plan, keys), SCHEMA)
+
+    def task(batches: Batches) -> Batches:
+        key, held = gathered(batches)
+        if held:
+            yield _found(product.value, keys.index(key), held)
+
+    return exchange(sent, plan.blocks).mapInArrow(task, _FOUND)
+
+
+def _by_grid(histories: DataFrame, product: Broadcast[_Product], plan: Plan) -> DataFrame:
+    cells = part_keys(plan.slices * plan.blocks)
+    keys = part_keys(plan.blocks)
+    sent = histories.mapInArrow(_route(product, plan, cells), SCHEMA)
+
+    def add(batches: Batches) -> Batches:
+        key, held = gathered(batches)
+        if held:
+            block = cells.index(key) % plan.blocks
+            rows, n_items = _joined(held), len(product.value.catalogue)
+            for part in partial_rows(rows, product.value.plan.targets(block), n_items):
+                yield packed(keys[block], part)
+
+    def merge(batches: Batches) -> Batches:
+        key, held = gathered(batches)
+        if held:
+            targets = product.value.plan.targets(keys.index(key))
+            rows = pa.concat_tables(held)
+            held.clear()
+            yield _named(product.value, merged_neighbours(rows, targets, product.value.scoring()))
+
+    partials = exchange(sent, len(cells)).mapInArrow(add, SCHEMA)
+    return exchange(partials, plan.blocks).mapInArrow(merge, _FOUND)
+
+
+_PLANS = {"broadcast": _by_broadcast, "replicate": _by_replication, "grid": _by_grid}
+
+
+def _route(product: Broadcast[_Product], plan: Plan, keys: list[int]) -> Step:
+    """Packed histories -> packed [items, units], each history once for every block it touches.
+
+    `keys` are those of the blocks for the first slice of users, then for the second, and so on.
     """
 
-    def transform(pairs: DataFrame) -> DataFrame:
-        items = _indexed_items(pairs, blocks)
-        # As many partitions as blocks, and a block in each: left to its hash, it would share one.
-        histories = _histories(pairs, items).transform(_to_blocks).repartition(blocks, "block")
-        each_block = F.explode(_block_keys(blocks)).alias("block")
-        catalogue = items.select(each_block, "item", ITEM, "length", F.col("block").alias("home"))
-        return (
-            histories.groupBy("block")
-            .cogroup(catalogue.repartition(blocks, "block").groupBy("block"))
-            .applyInArrow(_block_task(k, shrinkage, min_co_users), _FOUND)
-        )
-
-    return transform
-
-
-def _block_keys(blocks: int) -> Column:
-    return F.array(*map(F.lit, keys_by_partition(blocks)))
-
-
-def _indexed_items(pairs: DataFrame, blocks: int) -> DataFrame:
-    """[item_id, item, scale, length, block]: `item` counts from 0 by item_id, and orders ties too.
-
-    `length` is the Euclidean length of the item's vector times `scale`, a power of two that makes
-    it just shorter than 2**UNIT_BITS.
-    """
-    history = F.count("*").over(Window.partitionBy(USER)).alias("history")
-    # One partition each: a row an item, not a row a pair.
-    by_id, by_cost = Window.orderBy(F.asc(ITEM)), Window.orderBy(F.desc("cost"), F.asc(ITEM))
-    turn = (F.row_number().over(by_cost) - 1) % (2 * blocks)
-    # Dealt back and forth (0 1 2 2 1 0 …), so that no block always gets the dearer item.
-    block = F.least(turn, 2 * blocks - 1 - turn).cast("int")
-    scale = F.pow(F.lit(2.0), UNIT_BITS - 1 - F.floor(F.log2("length")))
-    return (
-        pairs.select(ITEM, WEIGHT, history)
-        .transform(_item_lengths)
-        .select(
-            ITEM,
-            (F.row_number().over(by_id) - 1).alias("item"),
-            scale.alias("scale"),
-            (F.col("length") * scale).alias("length"),
-            F.get(_block_keys(blocks), block).alias("block"),
-        )
-    )
-
-
-def _item_lengths(weights: DataFrame) -> DataFrame:
-    """[item_id, weight, history] -> [item_id, length, cost].
-
-    Squares are summed apart for each power of two of the weight: in fixed point, decay would round
-    an item that was last wanted a year ago to the length 0.
-    """
-    exponent = F.floor(F.log2(WEIGHT)).alias("exponent")
-    mantissa = F.col(WEIGHT) / F.pow(F.lit(2.0), exponent)
-    by_exponent = F.array_sort(F.collect_list(F.struct("exponent", "squares")))
-    total = F.aggregate(
-        by_exponent,
-        F.lit(0.0),
-        lambda sum_, part: sum_ + part["squares"] * F.pow(F.lit(4.0), part["exponent"]),
-    )
-    return (
-        weights.groupBy(ITEM, exponent)
-        .agg(exact_sum(mantissa**2).alias("squares"), F.sum("history").alias("cost"))
-        .groupBy(ITEM)
-        .agg(F.sqrt(total).alias("length"), F.sum("cost").alias("cost"))
-    )
-
-
-def _histories(pairs: DataFrame, items: DataFrame) -> DataFrame:
-    """[history]: one array a user of (item, unit, block)."""
-    unit = F.round(F.col(WEIGHT) * F.col("scale")).cast("int")
-    entry = F.struct("item", unit.alias("unit"), "block")
-    return (
-        # A row an item: joined by a shuffle, the pairs of a popular item would crowd one task.
-        pairs.join(F.broadcast(items), ITEM, "inner")
-        .groupBy(USER)
-        .agg(F.collect_list(entry).alias("history"))
-        # One item alone has no neighbour to give.
-        .where(F.size("history") > 1)
-        .select("history")
-    )
-
-
-def _to_blocks(histories: DataFrame) -> DataFrame:
-    """[block, items, units]: each history once for every block that it touches."""
-    return histories.select(
-        F.explode(F.array_distinct(F.col("history.block"))).alias("block"),
-        F.col("history.item").alias("items"),
-        F.col("history.unit").alias("units"),
-    )
-
-
-def _block_task(
-    k: int, shrinkage: float, min_co_users: int
-) -> Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]:
-    def task(key: tuple[pa.Scalar, ...], histories: pa.Table, catalogue: pa.Table) -> pa.Table:
-        catalogue = catalogue.sort_by("item")  # row n is item n
-        items, units = (histories.column(name).combine_chunks() for name in ("items", "units"))
-        at_home = catalogue.column("home").to_numpy() == key[0].as_py()
-        target, rank, neighbour, similarity, co_users = block_neighbours(
-            items.offsets.to_numpy().astype(np.int64),
-            items.flatten().to_numpy(),
-            units.flatten().to_numpy(),
-            lengths=catalogue.column("length").to_numpy(),
-            targets=np.flatnonzero(at_home).astype(np.int32),
-            k=k,
-            shrinkage=shrinkage,
-            min_co_users=min_co_users,
-        )
-        ids = catalogue.column(ITEM).combine_chunks()
-        return pa.table(
-            {
-                ITEM: ids.take(pa.array(target)),
-                RANK: rank,
-                NEIGHBOUR: ids.take(pa.array(neighbour)),
-                SIMILARITY: similarity,
-                CO_USERS: co_users,
-            }
-        )
+    def task(batches: Batches) -> Batches:
+        for _, table in tables(batches):
+            indptr, items, units = product.value.labelled(table)
+            for cell, key in enumerate(keys):
+                slice_, block = divmod(cell, plan.blocks)
+                bounds, entries = routed(indptr, items, plan.block, block, slice_, plan.slices)
+                if len(entries):
+                    columns = {"items": items} | ({} if units is None else {"units": units})
+                    yield packed(key, _lists(bounds, {n: c[entries] for n, c in columns.items()}))
 
     return task
+
+
+def _lists(offsets: Ints, columns: dict[str, Ints]) -> pa.Table:
+    """A table with a row a user, each column a list."""
+    ends = pa.array(offsets)
+    return pa.table({n: pa.ListArray.from_arrays(ends, pa.array(c)) for n, c in columns.items()})
+
+
+def _joined(held: list[pa.Table]) -> Rows:
+    """The kernel's rows from tables of [items, units]."""
+    lists = [[chunk for table in held for chunk in table[n].chunks] for n in held[0].column_names]
+    items, *units = ([chunk.flatten().to_numpy() for chunk in chunks] for chunks in lists)
+    lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in lists[0]])
+    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    held.clear()
+    return rows_of(indptr, np.concatenate(items), np.concatenate(units[0]) if units else None)
+
+
+def _found(product: _Product, block: int, held: list[pa.Table]) -> pa.RecordBatch:
+    targets = product.plan.targets(block)
+    return _named(product, block_neighbours(_joined(held), targets, product.scoring()))
+
+
+def _named(product: _Product, found: Neighbours) -> pa.RecordBatch:
+    target, rank, neighbour, similarity, co_users = found
+    ids = product.catalogue.ids
+    return pa.RecordBatch.from_arrays(
+        [
+            ids.take(pa.array(target)),
+            pa.array(rank),
+            ids.take(pa.array(neighbour)),
+            pa.array(similarity),
+            pa.array(co_users),
+        ],
+        [ITEM, RANK, NEIGHBOUR, SIMILARITY, CO_USERS],
+    )

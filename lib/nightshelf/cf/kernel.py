@@ -1,168 +1,143 @@
 """The inner loop: co-occurrence sums of a block of items with all others, and their top k.
 
-Written for numba: plain loops over flat arrays. A history is one user's items in CSR form: items
-`items[indptr[u]:indptr[u + 1]]` with as many `units`. A unit is a weight as an integer multiple of
-a power of two of its item's own, chosen so that the item's vector is shorter than 2**UNIT_BITS:
-products then fit 64 bits, sums are the same in any order, and whole weights lose nothing.
+Written for numba: plain loops over flat arrays. Items are labels, the costliest first, so that the
+counters most often updated lie side by side in the processor's cache. A history is one user's items
+in CSR form: `items[indptr[u]:indptr[u + 1]]` with as many `units`. A unit is a component of an item
+vector as an integer multiple of a power of two of the item's own, chosen so that the vector is
+shorter than 2**30: products then fit 64 bits, sums are the same in any order, and whole components
+lose nothing. Where all units of an item are equal, counting co-users is enough: no units then.
 """
 
-import os
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-UNIT_BITS = 30
-SMALLEST = 2.0**-40  # similarities are multiples of it: those equal on paper are equal here
-
-# Numba fails where it finds no place for compiled code, as in a zip on an executor without a home;
-# there each worker process compiles for itself, a few seconds.
-CACHED = os.access(Path(__file__).parent, os.W_OK)
+from nightshelf.cf.compiled import CACHED
+from nightshelf.cf.heap import in_order, offer
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Neighbours = tuple[Ints, Ints, Ints, Floats, Longs]
 
+# Similarities keep 40 significant bits: those equal on paper are equal here.
+_ROUNDING = float((1 << 13) + 1)
+_BELOW = 1.0 - 2.0**-38
 
-def block_neighbours(
-    indptr: Longs,
-    items: Ints,
-    units: Ints,
-    *,
-    lengths: Floats,
-    targets: Ints,
-    k: int,
-    shrinkage: float,
-    min_co_users: int,
-) -> Neighbours:
+
+class Scoring(NamedTuple):
+    """How sums become similarities, for I items.
+
+    factors (I,): the similarity is the sum times the factors of both items. Or, where `jaccard`,
+    the co-users divided by the users (I,) of either. Then it is multiplied by c / (c + shrinkage),
+    c the co-users. Left out: fewer than `min_co_users`, and what isn't above 0. ties (I,): of equal
+    similarities, the smaller tie is better. At most k neighbours a target.
+    """
+
+    factors: Floats
+    users: Longs
+    ties: Ints
+    k: int
+    shrinkage: float
+    min_co_users: int
+    jaccard: bool
+
+
+class Rows(NamedTuple):
+    """R rows over items in CSR form, N entries: what is added up for a target.
+
+    Histories have units (N,), or none where co-users are counted. Partial sums over some of the
+    users have counts (N,), and sums (N,) unless those are the counts.
+    """
+
+    indptr: Longs
+    items: Ints
+    units: Ints
+    counts: Ints
+    sums: Longs
+
+
+class Owners(NamedTuple):
+    """Target t's rows are `rows[bounds[t]:bounds[t + 1]]`; its own units there, if any."""
+
+    bounds: Longs
+    rows: Ints
+    units: Ints
+
+
+def histories(indptr: Longs, items: Ints, units: Ints | None) -> Rows:
+    """Rows of users, to be counted where there are no units."""
+    none = np.empty(0, np.int32)
+    return Rows(indptr, items, none if units is None else units, none, np.empty(0, np.int64))
+
+
+def block_neighbours(rows: Rows, targets: Ints, scoring: Scoring) -> Neighbours:
     """(target, rank from 1, neighbour, similarity, co-users), one entry a neighbour, best first.
 
-    indptr (U + 1,), items and units (N,): the histories of every user of a target. lengths (I,): of
-    every item's vector over all users, in its units. targets (T,): distinct. Similarity: cosine
-    times c / (c + shrinkage), c the co-users. Neighbours with fewer than `min_co_users` or with
-    similarity 0 are left out; ties go to the smaller item. Takes 8 bytes a history entry for the
-    targets' users and 24 an item, besides its arguments and 28 bytes a result.
+    rows: the histories of every user of a target. targets (T,): distinct. Takes 4 bytes a history
+    entry of a target (8 with units) and 28 an item, besides its arguments and 28 bytes a result.
     """
-    n_items = len(lengths)
-    # Most updates go to few items: side by side they stay in the processor's cache.
-    of_local = np.argsort(-np.bincount(items, minlength=n_items), kind="stable").astype(np.int32)
-    local = np.empty(n_items, np.int32)
-    local[of_local] = np.arange(n_items, dtype=np.int32)
-    one_unit = np.zeros(n_items, np.int32)
-    one_unit[items] = units
-    # With one weight an item (always so where all weights are 1), counting co-users is enough.
-    counted = bool(np.array_equal(one_unit[items], units))
-    bounds, owners, owner_units = _by_target(indptr, items, units, targets, n_items)
-    found: Any = _top_k(
-        indptr,
-        local[items],
-        units,
-        local[targets],
-        bounds,
-        owners,
-        owner_units,
-        of_local,
-        lengths[of_local],
-        one_unit[of_local],
-        counted,
-        k,
-        shrinkage,
-        min_co_users,
-    )
+    owners = owners_of(rows, targets, len(scoring.factors))
+    found: Any = top_k(rows, owners, targets, scoring, len(rows.units) == 0)
     return found  # type: ignore[no-any-return]
 
 
-def _by_target(
-    indptr: Longs, items: Ints, units: Ints, targets: Ints, n_items: int
-) -> tuple[Longs, Ints, Ints]:
-    """bounds (T + 1,), owners, units: target t's users are `owners[bounds[t]:bounds[t + 1]]`."""
-    place = np.full(n_items, -1, np.int32)
-    place[targets] = np.arange(len(targets), dtype=np.int32)
-    bounds = np.zeros(len(targets) + 1, np.int64)
-    places = place[items]
-    np.cumsum(np.bincount(places[places >= 0], minlength=len(targets)), out=bounds[1:])
-    owners, owner_units = np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.int32)
-    _scatter(indptr, places, units, bounds[:-1].copy(), owners, owner_units)
+def owners_of(rows: Rows, targets: Ints, n_items: int) -> Owners:
+    """The users of each target, in order."""
+    places = np.full(n_items, -1, np.int32)
+    places[targets] = np.arange(len(targets), dtype=np.int32)
+    found: Any = _by_target(rows, places, len(targets))
+    return Owners(*found)
+
+
+@njit(cache=CACHED, nogil=True)
+def _by_target(rows: Rows, places: Ints, n_targets: int) -> tuple[Longs, Ints, Ints]:
+    bounds = np.zeros(n_targets + 1, np.int64)
+    for item in rows.items:
+        if places[item] >= 0:
+            bounds[places[item] + 1] += 1
+    for t in range(n_targets):
+        bounds[t + 1] += bounds[t]
+    free = bounds[:-1].copy()
+    owners = np.empty(bounds[n_targets], np.int32)
+    owner_units = np.empty(bounds[n_targets] if len(rows.units) else 0, np.int32)
+    for row in range(len(rows.indptr) - 1):
+        for q in range(rows.indptr[row], rows.indptr[row + 1]):
+            place = places[rows.items[q]]
+            if place >= 0:
+                owners[free[place]] = row
+                if len(rows.units):
+                    owner_units[free[place]] = rows.units[q]
+                free[place] += 1
     return bounds, owners, owner_units
 
 
 @njit(cache=CACHED, nogil=True)
-def _scatter(
-    indptr: Longs, places: Ints, units: Ints, next_free: Longs, owners: Ints, owner_units: Ints
-) -> None:
-    for user in range(len(indptr) - 1):
-        for q in range(indptr[user], indptr[user + 1]):
-            if places[q] >= 0:
-                at = next_free[places[q]]
-                next_free[places[q]] += 1
-                owners[at] = user
-                owner_units[at] = units[q]
-
-
-@njit(cache=CACHED, nogil=True)
-def _top_k(
-    indptr: Longs,
-    items: Ints,
-    units: Ints,
-    targets: Ints,
-    bounds: Longs,
-    owners: Ints,
-    owner_units: Ints,
-    of_local: Ints,
-    lengths: Floats,
-    one_unit: Ints,
-    counted: bool,
-    k: int,
-    shrinkage: float,
-    min_co_users: int,
-) -> Neighbours:
-    n_items = len(of_local)
-    sums, counts = np.zeros(n_items, np.int64), np.zeros(n_items, np.int32)
-    per_length, per_count = 1.0 / lengths, one_unit.astype(np.float64)
-    least_count, shrinks = max(min_co_users, 1), shrinkage > 0
-    scores = np.empty(n_items, np.float64)
-    width = min(k, max(n_items - 1, 0))
-    best = np.empty(width, np.int32)
+def top_k(rows: Rows, owners: Owners, targets: Ints, scoring: Scoring, counted: bool) -> Neighbours:
+    """Adds up each target's rows and keeps its best k, as `block_neighbours` returns them."""
+    n_items = len(scoring.factors)
+    sums, counts = np.zeros(0 if counted else n_items, np.int64), np.zeros(n_items, np.int32)
+    width = min(scoring.k, max(n_items - 1, 0))
+    scores, best = np.empty(n_items, np.float64), np.empty(width, np.int32)
     size = len(targets) * width
     out_target, out_rank = np.empty(size, np.int32), np.empty(size, np.int32)
     out_item, out_similarity = np.empty(size, np.int32), np.empty(size, np.float64)
     out_count = np.empty(size, np.int64)
     filled = 0
     for t in range(len(targets)):
-        target = targets[t]
-        mine = slice(bounds[t], bounds[t + 1])
-        if counted:
-            _count(indptr, items, owners[mine], counts)
-        else:
-            _add(indptr, items, units, owners[mine], owner_units[mine], counts, sums)
-        counts[target] = 0
-        length = 0
-        least = SMALLEST
-        for item in range(n_items):
-            count = counts[item]
-            if count < least_count:
-                continue
-            total = count * per_count[item] * per_count[target] if counted else sums[item]
-            score = total * per_length[item] * per_length[target]
-            if shrinks:
-                score *= count / (count + shrinkage)
-            if score < least:
-                continue
-            scores[item] = _rounded(score)
-            length = _offer(best, length, item, scores, of_local)
-            if length == width and width > 0:
-                least = max(scores[best[0]] - SMALLEST, SMALLEST)
-        for i in range(length - 1, -1, -1):
-            item = _take_worst(best, i + 1, scores, of_local)
-            out_target[filled + i] = of_local[target]
-            out_rank[filled + i] = i + 1
-            out_item[filled + i] = of_local[item]
-            out_similarity[filled + i] = scores[item]
-            out_count[filled + i] = counts[item]
-        filled += length
+        accumulate(rows, owners, t, counts, sums)
+        counts[targets[t]] = 0
+        _score(scores, counts, sums, targets[t], scoring)
+        length = _best(best, scores, scoring.ties)
+        for i in range(length):
+            out_target[filled] = targets[t]
+            out_rank[filled] = i + 1
+            out_item[filled] = best[i]
+            out_similarity[filled] = scores[best[i]]
+            out_count[filled] = counts[best[i]]
+            filled += 1
         counts[:] = 0
         sums[:] = 0
     return (
@@ -175,76 +150,93 @@ def _top_k(
 
 
 @njit(cache=CACHED, nogil=True)
-def _count(indptr: Longs, items: Ints, owners: Ints, counts: Ints) -> None:
-    for user in owners:
-        for q in range(indptr[user], indptr[user + 1]):
-            counts[items[q]] += 1
+def accumulate(rows: Rows, owners: Owners, t: int, counts: Ints, sums: Longs) -> None:
+    """Adds target t's rows to counts (I,) and sums (I,); to counts alone where sums is empty."""
+    mine = slice(owners.bounds[t], owners.bounds[t + 1])
+    if len(rows.counts):
+        _merge(rows, owners.rows[mine], counts, sums)
+    elif len(sums):
+        _add(rows, owners.rows[mine], owners.units[mine], counts, sums)
+    else:
+        _count(rows.indptr, rows.items, owners.rows[mine], counts)
 
 
 @njit(cache=CACHED, nogil=True)
-def _add(
-    indptr: Longs,
-    items: Ints,
-    units: Ints,
-    owners: Ints,
-    owner_units: Ints,
-    counts: Ints,
-    sums: Longs,
-) -> None:
+def _count(indptr: Longs, items: Ints, owners: Ints, counts: Ints) -> None:
+    for row in owners:
+        for item in items[indptr[row] : indptr[row + 1]]:
+            counts[item] += 1
+
+
+@njit(cache=CACHED, nogil=True)
+def _add(rows: Rows, owners: Ints, owner_units: Ints, counts: Ints, sums: Longs) -> None:
+    items, units = rows.items, rows.units
     for p in range(len(owners)):
         unit = np.int64(owner_units[p])
-        for q in range(indptr[owners[p]], indptr[owners[p] + 1]):
+        for q in range(rows.indptr[owners[p]], rows.indptr[owners[p] + 1]):
             counts[items[q]] += 1
             sums[items[q]] += unit * units[q]
 
 
+@njit(cache=CACHED, nogil=True)
+def _merge(rows: Rows, owners: Ints, counts: Ints, sums: Longs) -> None:
+    for row in owners:
+        for q in range(rows.indptr[row], rows.indptr[row + 1]):
+            counts[rows.items[q]] += rows.counts[q]
+            if len(sums):
+                sums[rows.items[q]] += rows.sums[q]
+
+
+@njit(cache=CACHED, nogil=True)
+def _score(scores: Floats, counts: Ints, sums: Longs, target: int, scoring: Scoring) -> None:
+    """scores (I,): the similarities, not rounded; 0 for what is left out."""
+    least = max(scoring.min_co_users, 1)
+    if scoring.jaccard:
+        _shares(scores, counts, scoring.users, scoring.users[target], least)
+    elif len(sums):
+        _products(scores, counts, sums, scoring.factors, scoring.factors[target], least)
+    else:
+        _products(scores, counts, counts, scoring.factors, scoring.factors[target], least)
+    if scoring.shrinkage > 0:
+        for item in range(len(scores)):
+            scores[item] *= counts[item] / (counts[item] + scoring.shrinkage)
+
+
+# No branches in these loops: the compiler makes vector instructions of them.
+@njit(cache=CACHED, nogil=True, error_model="numpy")
+def _products(
+    scores: Floats, counts: Ints, sums: Any, factors: Floats, factor: float, least: int
+) -> None:
+    for item in range(len(scores)):
+        product = sums[item] * factors[item] * factor
+        scores[item] = product if counts[item] >= least else 0.0
+
+
+@njit(cache=CACHED, nogil=True, error_model="numpy")
+def _shares(scores: Floats, counts: Ints, users: Longs, of_target: int, least: int) -> None:
+    for item in range(len(scores)):
+        share = counts[item] / (users[item] + of_target - counts[item])
+        scores[item] = share if counts[item] >= least else 0.0
+
+
+@njit(cache=CACHED, nogil=True)
+def _best(best: Ints, scores: Floats, ties: Ints) -> int:
+    """Puts the items of the best scores above 0 in order, rounds those; returns their number."""
+    length = 0
+    least = 0.0
+    for item in range(len(scores)):
+        if scores[item] > least:
+            scores[item] = _rounded(scores[item])
+            length = offer(best, length, item, scores, ties)
+            if length == len(best) and length > 0:
+                # Somewhat less: what rounds up to the worst score may win by its tie.
+                least = scores[best[0]] * _BELOW
+    in_order(best, length, scores, ties)
+    return length
+
+
 @njit(cache=CACHED, inline="always")
 def _rounded(similarity: float) -> float:
-    return float(min(np.floor(similarity / SMALLEST + 0.5) * SMALLEST, 1.0))
-
-
-@njit(cache=CACHED, inline="always")
-def _is_worse(a: int, b: int, scores: Floats, of_local: Ints) -> bool:
-    """The total order: lower similarity is worse; of equals, the greater item."""
-    if scores[a] != scores[b]:
-        return bool(scores[a] < scores[b])
-    return bool(of_local[a] > of_local[b])
-
-
-@njit(cache=CACHED)
-def _offer(heap: Ints, length: int, item: int, scores: Floats, of_local: Ints) -> int:
-    """Puts the item into a bounded heap, the worst at its root; returns the heap's new length."""
-    if length == len(heap):
-        if length == 0 or not _is_worse(heap[0], item, scores, of_local):
-            return length
-        heap[0] = item
-        _sink(heap, length, scores, of_local)
-        return length
-    at = length
-    while at > 0 and _is_worse(item, heap[(at - 1) // 2], scores, of_local):
-        heap[at] = heap[(at - 1) // 2]
-        at = (at - 1) // 2
-    heap[at] = item
-    return length + 1
-
-
-@njit(cache=CACHED)
-def _take_worst(heap: Ints, length: int, scores: Floats, of_local: Ints) -> int:
-    """Removes the root of a heap of `length` items and returns it."""
-    worst = heap[0]
-    heap[0] = heap[length - 1]
-    _sink(heap, length - 1, scores, of_local)
-    return int(worst)
-
-
-@njit(cache=CACHED)
-def _sink(heap: Ints, length: int, scores: Floats, of_local: Ints) -> None:
-    at = 0
-    while 2 * at + 1 < length:
-        child = 2 * at + 1
-        if child + 1 < length and _is_worse(heap[child + 1], heap[child], scores, of_local):
-            child += 1
-        if not _is_worse(heap[child], heap[at], scores, of_local):
-            return
-        heap[at], heap[child] = heap[child], heap[at]
-        at = child
+    """To 40 significant bits (the splitting of Dekker 1971)."""
+    large = similarity * _ROUNDING
+    return float(large - (large - similarity))

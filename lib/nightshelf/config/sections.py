@@ -122,6 +122,9 @@ class FeedbackConfig(Section):
 
 
 class ItemCfConfig(Section):
+    similarity: Literal["cosine", "tfidf", "bm25", "jaccard"] = Field(
+        "cosine", description="how alike two items are: by the users who wanted both"
+    )
     k: int = Field(50, ge=1, le=10_000, description="neighbours kept for each item")
     half_life_days: float | None = Field(
         60.0, gt=0, description="age at which an event counts half; null: no decay"
@@ -137,6 +140,15 @@ class ItemCfConfig(Section):
         None, ge=1, description="parts in which the items are worked on; null: one a core"
     )
     binary: bool = Field(False, description="every pair weighs 1, whatever the events")
+    plan: Literal["broadcast", "replicate", "grid"] | None = Field(
+        None, description="how the work is spread; null: by what was measured"
+    )
+    broadcast_mb: int = Field(
+        64, ge=0, le=2_000, description="a matrix up to this size is sent whole to every executor"
+    )
+    task_mb: int = Field(
+        2_000, ge=1, description="histories that a task may hold; beyond it users are cut in slices"
+    )
 
 
 class RecommendConfig(Section):

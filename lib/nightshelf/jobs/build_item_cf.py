@@ -2,8 +2,8 @@
 
 from pyspark.sql import functions as F
 
-from nightshelf.cf.interactions import pair_weights
-from nightshelf.cf.item_neighbours import neighbours
+from nightshelf.cf.histories import from_events, parts_for
+from nightshelf.cf.item_neighbours import Limits, neighbours
 from nightshelf.columns import DS
 from nightshelf.feedback import positive_events
 from nightshelf.runs import Job, Run
@@ -14,28 +14,36 @@ from nightshelf.tables import ITEM_NEIGHBOURS, SILVER_EVENTS
 def run(run: Run) -> None:
     """Builds the neighbours of every item from all events up to ds."""
     cf, feedback = run.config.item_cf, run.config.feedback
+    cores = run.spark.sparkContext.defaultParallelism
     events = run.read(SILVER_EVENTS, until=run.ds).transform(
         positive_events(feedback.weights, feedback.positive_rating)
     )
     run.rows_in = events.count()
-    pairs = events.transform(
-        pair_weights(
+    histories = events.transform(
+        from_events(
             as_of=run.ds,
             event_weights=feedback.weights,
             half_life_days=cf.half_life_days,
             max_items_per_user=cf.max_items_per_user,
             binary=cf.binary,
+            parts=parts_for(run.rows_in, cores),
         )
-    )
-    found = pairs.transform(
-        neighbours(
-            k=cf.k,
-            shrinkage=cf.shrinkage,
-            min_co_users=cf.min_co_users,
-            blocks=cf.blocks or run.spark.sparkContext.defaultParallelism,
-        )
+    ).persist()  # measured, then multiplied
+    found = neighbours(
+        histories,
+        similarity=cf.similarity,
+        k=cf.k,
+        shrinkage=cf.shrinkage,
+        min_co_users=cf.min_co_users,
+        limits=Limits(
+            blocks=cf.blocks or cores,
+            broadcast_bytes=cf.broadcast_mb * 2**20,
+            task_bytes=cf.task_mb * 2**20,
+            plan=cf.plan,
+        ),
     )
     run.publish(found.withColumn(DS, F.lit(run.ds)), ITEM_NEIGHBOURS)
+    histories.unpersist()
 
 
 JOB = Job("build_item_cf", run, writes=(ITEM_NEIGHBOURS,))

@@ -6,7 +6,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.cf.interactions import pair_weights
+from nightshelf.cf.histories import from_events, to_pairs
 from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, USER
 from nightshelf.config import FeedbackConfig, RecommendConfig
 from nightshelf.feedback import positive_events
@@ -68,13 +68,14 @@ def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -
         positives=positives,
         catalogue=shop.items.transform(ranked_catalogue(positives.transform(trend))),
         seeds=positives.transform(
-            pair_weights(
+            from_events(
                 as_of=shop.ds,
                 event_weights=feedback.weights,
                 half_life_days=config.half_life_days,
                 max_items_per_user=config.recent_items,
+                parts=8,
             )
-        ),
+        ).transform(to_pairs),
         excluded=_excluded(shop, config),
     )
 

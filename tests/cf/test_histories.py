@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nightshelf.cf.interactions import pair_weights
+from nightshelf.cf.histories import from_events, to_pairs
 from nightshelf.feedback import positive_events
 from tests.conftest import Frame
 
@@ -22,8 +22,14 @@ def weights(
         "event_weights": {"click": 1.0, "purchase": 5.0, "view": 0.0},
         "half_life_days": None,
         "max_items_per_user": 100,
+        "parts": 2,
     }
-    told = frame(EVENTS, rows).transform(pair_weights(**(given | options))).collect()
+    told = (
+        frame(EVENTS, rows)
+        .transform(from_events(**(given | options)))
+        .transform(to_pairs)
+        .collect()
+    )
     return {(r["user_id"], r["item_id"]): r["weight"] for r in told}
 
 
