@@ -204,10 +204,20 @@ def test_the_kernel_equals_brute_force(
 
 
 def test_items_that_single_precision_cannot_tell_apart() -> None:
-    """Products 1 + k * 2**-23 * 2**-20: all the same to BLAS, in reverse order of the ids."""
-    items = [[1.0, k * 2.0**-23] for k in range(500)]
-    best = kernel_lists([[1.0, 2.0**-20]], items, 3)[0]
-    assert best == [(k, 1.0 + k * 2.0**-43) for k in (499, 498, 497)]
+    """Products of about 2**28, where singles are 32 apart, that differ by some hundreds."""
+    rng = np.random.default_rng(8)
+    users = rng.integers(900, 1100, (20, 32))
+    items = np.full((500, 32), 10_000)
+    for item in items:
+        more, less = rng.permutation(32)[:2]
+        item[more] += 1
+        item[less] -= 1
+    for n in (1, 20):
+        expected = [
+            sorted(enumerate((items @ user).tolist()), key=lambda s: (-s[1], s[0]))[:n]
+            for user in users
+        ]
+        assert kernel_lists(users, items, n) == expected
 
 
 def test_many_blocks_of_users() -> None:
