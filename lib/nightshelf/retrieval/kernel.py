@@ -20,6 +20,7 @@ from nightshelf.compiled import CACHED
 SCORES_AT_ONCE = 2**20  # 4 MiB: larger blocks multiply no faster, and leave the processor's cache
 LEAST_USERS = 32  # fewer rows would read the items from memory for next to no arithmetic
 LARGEST_GROUP = 32
+LOWEST = float(np.finfo(np.float32).min)  # above the -inf of what was seen
 
 Singles = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -63,9 +64,10 @@ def lengths(vectors: Singles) -> Doubles:
 
 
 def _errors(users: Singles, items: Singles) -> Doubles:
-    """(U,): how far off a product by BLAS may be, at most. Twice the bound, for its own rounding.
+    """(U,): how far off a product by BLAS may be, at most.
 
-    The second term is for products too small for a normal float.
+    Twice the bound, for rounding here and where it is used; the second term is for products too
+    small for a normal float.
     """
     rank = users.shape[1] + 1
     kind = np.finfo(np.float32)
@@ -98,7 +100,8 @@ def _best(
         row = products[user]
         for q in range(seen_bounds[user], seen_bounds[user + 1]):
             row[seen_items[q]] = -np.inf
-        least = max(_reached_by(row, n) - margins[user], -np.finfo(np.float32).max)
+        # Comparing doubles would take half as long again; `_errors` allows for the rounding.
+        least = np.float32(max(_reached_by(row, n) - margins[user], LOWEST))
         length = 0
         for item in range(n_items):
             if row[item] >= least:
