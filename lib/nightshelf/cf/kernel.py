@@ -6,16 +6,20 @@ a power of two of its item's own, chosen so that the item's vector is shorter th
 products then fit 64 bits, sums are the same in any order, and whole weights lose nothing.
 """
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nightshelf.compiled import CACHED
-
 UNIT_BITS = 30
 SMALLEST = 2.0**-40  # similarities are multiples of it: those equal on paper are equal here
+
+# Numba fails where it finds no place for compiled code, as in a zip on an executor without a home;
+# there each worker process compiles for itself, a few seconds.
+CACHED = os.access(Path(__file__).parent, os.W_OK)
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
