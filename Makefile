@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 NIGHTLY := $(PYTHON) jobs/nightly.py --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate format lock conf clean
+.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench-night: setup  ## Measures a night of a million events: bench/results/night
 
 bench-simulate: setup  ## Measures how the simulated shop is made: bench/results/simulate.json
 	@$(PYTHON) bench/simulate.py
+
+bench-topk: setup  ## Measures top-100 retrieval beside Spark's ALS: bench/results/topk.json
+	@$(PYTHON) bench/topk.py
 
 format: setup  ## Formats the code
 	@.venv/bin/ruff check --fix .

@@ -28,6 +28,7 @@ ATTRIBUTES: Final = "attributes"
 VALID_FROM: Final = "valid_from"
 
 WEIGHT: Final = "weight"
+VECTOR: Final = "vector"
 LAST_TS: Final = "last_ts"
 
 RANK: Final = "rank"

@@ -24,6 +24,12 @@ from nightshelf.runs.failures import explained
             75,
             "another writer changed the same table meanwhile; run again",
         ),
+        (
+            'Traceback (most recent call last):\n  File "x.py", line 1, in task\n'
+            "nightshelf.errors.DataQualityError: users: no vector; train again\n",
+            65,
+            "users: no vector; train again",
+        ),
         ("java.net.ConnectException: Call to nn:8020 failed", 75, "storage did not answer"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Final
 
 from nightshelf.errors import DataQualityError, NightshelfError, RetryLaterError
 
+_OURS: Final = re.compile(r"^nightshelf\.errors\.DataQualityError: (.+)$", re.MULTILINE)
 _UNREADABLE: Final = re.compile(
     r"(?:Encountered error while reading file|Could not read footer for file:?|"
     r"Could not read footer: .*?|error while reading file|Malformed ORC file|"
@@ -24,6 +25,10 @@ def explained(error: Exception) -> NightshelfError | None:
     if isinstance(error, NightshelfError):
         return error
     text = str(error)
+    ours = _OURS.search(text)
+    if ours:
+        # Raised in a task: Spark tells it as the last line of a Python traceback.
+        return DataQualityError(ours[1])
     unreadable = _UNREADABLE.search(text)
     if unreadable:
         return DataQualityError(
