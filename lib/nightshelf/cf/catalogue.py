@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.cf.compiled import CACHED
 from nightshelf.cf.histories import Histories
 from nightshelf.cf.packed import Batches, Step, tables
 from nightshelf.columns import ITEM
+from nightshelf.compiled import CACHED
 
 UNIT_BITS = 30
 _SQUARE_BITS = 30

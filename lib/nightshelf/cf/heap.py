@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nightshelf.cf.compiled import CACHED
+from nightshelf.compiled import CACHED
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]

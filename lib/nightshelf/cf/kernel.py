@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nightshelf.cf.compiled import CACHED
 from nightshelf.cf.heap import in_order, offer
+from nightshelf.compiled import CACHED
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]

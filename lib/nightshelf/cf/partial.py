@@ -11,8 +11,8 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
-from nightshelf.cf.compiled import CACHED
 from nightshelf.cf.kernel import Neighbours, Owners, Rows, Scoring, accumulate, owners_of, top_k
+from nightshelf.compiled import CACHED
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
