@@ -13,10 +13,10 @@ from pyspark.sql import functions as F
 
 from nightshelf.cf.catalogue import measured
 from nightshelf.cf.histories import from_pairs
-from nightshelf.cf.item_neighbours import Limits, neighbours
+from nightshelf.cf.item_neighbours import neighbours
 from nightshelf.cf.kernel import Scoring, block_neighbours
 from nightshelf.cf.kernel import histories as rows_of
-from nightshelf.cf.plan import chosen
+from nightshelf.cf.plan import Limits, chosen
 from nightshelf.cf.similarities import Similarity, components
 from nightshelf.tables.digest import digest
 from tests.cf.oracle import Neighbours, brute_force
@@ -139,7 +139,7 @@ def test_the_plan_follows_what_was_measured(
         partial(components, "cosine", plain=None),
     )
     given = {"broadcast_bytes": 2**20, "task_bytes": 2**20} | limits
-    plan = chosen(catalogue, blocks=4, **given)
+    plan = chosen(catalogue, Limits(blocks=4, **given))
     assert plan.name == expected
     assert plan.slices == (-(-catalogue.pairs * 8 * 3 // 100) if expected == "grid" else 1)
     cost = np.bincount(plan.block, weights=catalogue.cost)

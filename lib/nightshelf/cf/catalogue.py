@@ -56,11 +56,6 @@ class Catalogue:
         """Pairs of a user and an item."""
         return int(self.users.sum())
 
-    @property
-    def updates(self) -> int:
-        """Additions that the whole product takes: the sum of squared history lengths."""
-        return int(self.cost.sum())
-
     def labels(self, ids: pa.Array) -> Ints:
         """(len(ids),): the label of each id; -1 where the catalogue hasn't got it."""
         found = pc.fill_null(pc.index_in(ids, value_set=self.ids), -1)

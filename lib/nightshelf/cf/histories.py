@@ -30,6 +30,7 @@ from nightshelf.cf.packed import (
     Step,
     exchange,
     gathered,
+    lists,
     packed,
     part_keys,
     tables,
@@ -76,14 +77,12 @@ class Histories:
 
     def table(self) -> pa.Table:
         """The table of a packed frame."""
-        offsets = pa.array(self.indptr.astype(np.int32))
         columns = {
             "items": pa.DictionaryArray.from_arrays(pa.array(self.items), self.ids),
-            "weights": pa.array(self.weights),
-            "last": pa.array(self.last),
+            "weights": self.weights,
+            "last": self.last,
         }
-        lists = {n: pa.ListArray.from_arrays(offsets, values) for n, values in columns.items()}
-        return pa.table({USER: self.users, **lists})
+        return pa.table({USER: self.users, **lists(self.indptr.astype(np.int32), columns)})
 
     def owners(self) -> NDArray[np.int32]:
         """(N,): the user of each entry."""
@@ -193,11 +192,14 @@ def _deal(keys: list[int]) -> Step:
 
     def task(batches: Batches) -> Batches:
         held: list[pa.RecordBatch] = []
+        size = 0
         for batch in batches:
             held.append(batch)
-            if sum(batch.nbytes for batch in held) >= FLUSH_BYTES:
+            size += batch.nbytes
+            if size >= FLUSH_BYTES:
                 yield from send(held)
                 held.clear()
+                size = 0
         if held:
             yield from send(held)
 

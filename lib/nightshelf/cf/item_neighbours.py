@@ -23,12 +23,13 @@ from nightshelf.cf.packed import (
     Step,
     exchange,
     gathered,
+    lists,
     packed,
     part_keys,
     tables,
 )
 from nightshelf.cf.partial import merged_neighbours, partial_rows
-from nightshelf.cf.plan import Name, Plan, chosen
+from nightshelf.cf.plan import Limits, Plan, chosen
 from nightshelf.cf.routing import routed
 from nightshelf.cf.similarities import Similarity, components, factors, needs_totals
 from nightshelf.columns import CO_USERS, ITEM, NEIGHBOUR, RANK, SIMILARITY
@@ -37,16 +38,6 @@ _FOUND = f"{ITEM} string, {RANK} int, {NEIGHBOUR} string, {SIMILARITY} double, {
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a plan may use: tasks of item blocks, bytes to broadcast, bytes that a task may hold."""
-
-    blocks: int
-    broadcast_bytes: int = 64 * 2**20
-    task_bytes: int = 2 * 2**30
-    plan: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -113,13 +104,7 @@ def neighbours(
         else None
     )
     catalogue = measured(histories, partial(components, similarity, plain=plain))
-    plan = chosen(
-        catalogue,
-        blocks=limits.blocks,
-        broadcast_bytes=limits.broadcast_bytes,
-        task_bytes=limits.task_bytes,
-        name=limits.plan,
-    )
+    plan = chosen(catalogue, limits)
     product = histories.sparkSession.sparkContext.broadcast(
         _Product(similarity, plain, catalogue, plan, k, shrinkage, min_co_users)
     )
@@ -196,22 +181,18 @@ def _route(product: Broadcast[_Product], plan: Plan, keys: list[int]) -> Step:
                 bounds, entries = routed(indptr, items, plan.block, block, slice_, plan.slices)
                 if len(entries):
                     columns = {"items": items} | ({} if units is None else {"units": units})
-                    yield packed(key, _lists(bounds, {n: c[entries] for n, c in columns.items()}))
+                    yield packed(
+                        key, pa.table(lists(bounds, {n: c[entries] for n, c in columns.items()}))
+                    )
 
     return task
 
 
-def _lists(offsets: Ints, columns: dict[str, Ints]) -> pa.Table:
-    """A table with a row a user, each column a list."""
-    ends = pa.array(offsets)
-    return pa.table({n: pa.ListArray.from_arrays(ends, pa.array(c)) for n, c in columns.items()})
-
-
 def _joined(held: list[pa.Table]) -> Rows:
     """The kernel's rows from tables of [items, units]."""
-    lists = [[chunk for table in held for chunk in table[n].chunks] for n in held[0].column_names]
-    items, *units = ([chunk.flatten().to_numpy() for chunk in chunks] for chunks in lists)
-    lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in lists[0]])
+    columns = [[chunk for table in held for chunk in table[n].chunks] for n in held[0].column_names]
+    items, *units = ([chunk.flatten().to_numpy() for chunk in chunks] for chunks in columns)
+    lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in columns[0]])
     indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     held.clear()
     return rows_of(indptr, np.concatenate(items), np.concatenate(units[0]) if units else None)

@@ -5,10 +5,12 @@ few thousand rows carry all pairs, and a shuffle is a copy of bytes. `part` is a
 `exchange` puts into a partition of its own.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from nightshelf.cf.placement import keys_by_partition
@@ -41,6 +43,15 @@ def tables(batches: Batches) -> Iterator[tuple[int, pa.Table]]:
     for batch in batches:
         for part, payload in zip(batch.column("part"), batch.column("payload"), strict=True):
             yield part.as_py(), pa.ipc.open_stream(payload.as_buffer()).read_all()
+
+
+def lists(offsets: NDArray[np.int32], columns: Mapping[str, Any]) -> dict[str, pa.ListArray]:
+    """Columns with a list a row, from flat ones: row n holds entries offsets[n] to offsets[n + 1].
+
+    offsets (R + 1,); each column an array of numpy or Arrow.
+    """
+    ends = pa.array(offsets)
+    return {n: pa.ListArray.from_arrays(ends, pa.array(c)) for n, c in columns.items()}
 
 
 def gathered(batches: Batches) -> tuple[int, list[pa.Table]]:

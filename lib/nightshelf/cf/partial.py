@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nightshelf.cf.kernel import Neighbours, Owners, Rows, Scoring, accumulate, owners_of, top_k
+from nightshelf.cf.packed import lists
 from nightshelf.compiled import CACHED
 
 Ints = NDArray[np.int32]
@@ -30,32 +31,27 @@ def partial_rows(rows: Rows, targets: Ints, n_items: int) -> Iterator[pa.Table]:
         indptr, items, counts, sums = _sums(
             rows, owners, targets, some.start, some.stop, n_items, counted
         )
-        offsets = pa.array(indptr)
         columns = {"items": items, "counts": counts} | ({} if counted else {"sums": sums})
-        lists = {
-            name: pa.ListArray.from_arrays(offsets, pa.array(values))
-            for name, values in columns.items()
-        }
-        yield pa.table({"target": targets[some], **lists})
+        yield pa.table({"target": targets[some], **lists(indptr, columns)})
 
 
 def merged_neighbours(table: pa.Table, targets: Ints, scoring: Scoring) -> Neighbours:
     """As `kernel.block_neighbours`, from the partial rows of all users."""
     table = table.combine_chunks()
     target = table.column("target").to_numpy()
-    lists = {name: table.column(name).combine_chunks() for name in table.column_names[1:]}
+    column = {name: table.column(name).combine_chunks() for name in table.column_names[1:]}
     rows = Rows(
-        lists["items"].offsets.to_numpy().astype(np.int64),
-        lists["items"].flatten().to_numpy(),
+        column["items"].offsets.to_numpy().astype(np.int64),
+        column["items"].flatten().to_numpy(),
         np.empty(0, np.int32),
-        lists["counts"].flatten().to_numpy(),
-        lists["sums"].flatten().to_numpy() if "sums" in lists else np.empty(0, np.int64),
+        column["counts"].flatten().to_numpy(),
+        column["sums"].flatten().to_numpy() if "sums" in column else np.empty(0, np.int64),
     )
     places = np.searchsorted(targets, target)
     bounds = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(targets)))])
     order = np.argsort(places, kind="stable").astype(np.int32)
     owners = Owners(bounds, order, np.empty(0, np.int32))
-    return top_k(rows, owners, targets, scoring, "sums" not in lists)
+    return top_k(rows, owners, targets, scoring, "sums" not in column)
 
 
 @njit(cache=CACHED, nogil=True)

@@ -25,6 +25,16 @@ Name = Literal["broadcast", "replicate", "grid"]
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a plan may use: tasks of item blocks, bytes to broadcast, bytes that a task may hold."""
+
+    blocks: int
+    broadcast_bytes: int = 64 * 2**20
+    task_bytes: int = 2 * 2**30
+    plan: Name | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """Which plan, with B blocks and S slices; block (I,) of each label."""
 
@@ -38,22 +48,16 @@ class Plan:
         return np.flatnonzero(self.block == block).astype(np.int32)
 
 
-def chosen(
-    catalogue: Catalogue,
-    *,
-    blocks: int,
-    broadcast_bytes: int,
-    task_bytes: int,
-    name: Name | None = None,
-) -> Plan:
-    """The plan for a catalogue's measured sizes; the one of that name, if any is given."""
+def chosen(catalogue: Catalogue, limits: Limits) -> Plan:
+    """The plan for a catalogue's measured sizes; the one that the limits name, if they do."""
     matrix = catalogue.pairs * (4 if catalogue.even else 8)
     needed = 3 * matrix
+    name = limits.plan
     if name is None:
-        small, large = matrix <= broadcast_bytes, needed > task_bytes
+        small, large = matrix <= limits.broadcast_bytes, needed > limits.task_bytes
         name = "broadcast" if small else "grid" if large else "replicate"
-    slices = max(1, -(-needed // task_bytes)) if name == "grid" else 1
-    blocks = max(1, min(blocks, len(catalogue)))
+    slices = max(1, -(-needed // limits.task_bytes)) if name == "grid" else 1
+    blocks = max(1, min(limits.blocks, len(catalogue)))
     return Plan(name, blocks, slices, dealt(len(catalogue), blocks))
 
 

@@ -3,7 +3,8 @@
 from pyspark.sql import functions as F
 
 from nightshelf.cf.histories import from_events, parts_for
-from nightshelf.cf.item_neighbours import Limits, neighbours
+from nightshelf.cf.item_neighbours import neighbours
+from nightshelf.cf.plan import Limits
 from nightshelf.columns import DS
 from nightshelf.feedback import positive_events
 from nightshelf.runs import Job, Run
