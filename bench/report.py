@@ -7,11 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psutil
@@ -101,3 +104,21 @@ class PeakMemory:
         if sizes:
             self.total = max(self.total, sum(sizes))
             self.largest_process = max(self.largest_process, *sizes)
+
+
+@contextmanager
+def watched() -> Iterator[PeakMemory]:
+    """The peak memory of this process, the JVM and the Python workers within the block."""
+    memory, done = PeakMemory(os.getpid()), Event()
+
+    def poll() -> None:
+        while not done.wait(0.2):
+            memory.poll()
+
+    with ThreadPoolExecutor(1) as pool:
+        polling = pool.submit(poll)
+        try:
+            yield memory
+        finally:
+            done.set()
+            polling.result()

@@ -7,14 +7,10 @@ the peak memory of all processes while ours runs. ALS multiplies by the BLAS tha
 is Java; ours returns each item as a row with its id as a string, ALS an array a user.
 """
 
-import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -23,7 +19,7 @@ import pyarrow.parquet as pq
 from pyspark.ml.recommendation import ALSModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from report import PeakMemory, write
+from report import watched, write
 
 from nightshelf.config import SparkConfig
 from nightshelf.retrieval.exact import nearest_items
@@ -72,24 +68,6 @@ def seconds(find: Callable[[], DataFrame]) -> float:
     began = time.monotonic()
     find().write.format("noop").mode("overwrite").save()
     return time.monotonic() - began
-
-
-@contextmanager
-def watched() -> Iterator[PeakMemory]:
-    """The peak memory of this process, the JVM and the Python workers within the block."""
-    memory, done = PeakMemory(os.getpid()), Event()
-
-    def poll() -> None:
-        while not done.wait(0.2):
-            memory.poll()
-
-    with ThreadPoolExecutor(1) as pool:
-        polling = pool.submit(poll)
-        try:
-            yield memory
-        finally:
-            done.set()
-            polling.result()
 
 
 def overlap(found: DataFrame, theirs: DataFrame) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_events, to_pairs
 from nightshelf.feedback import positive_events
 from tests.conftest import Frame
@@ -17,16 +18,13 @@ MIDNIGHT = datetime(2026, 11, 25)
 def weights(
     frame: Frame, rows: list[tuple[Any, ...]], **options: Any
 ) -> dict[tuple[str, str], float]:
-    given: dict[str, Any] = {
-        "as_of": DS,
-        "event_weights": {"click": 1.0, "purchase": 5.0, "view": 0.0},
-        "half_life_days": None,
-        "max_items_per_user": 100,
-        "parts": 2,
-    }
+    kinds = {"click": 1.0, "purchase": 5.0, "view": 0.0, "rating": 2.0}
+    half_life = options.pop("half_life_days", None)
+    weighing = Weighing(DS, kinds, options.pop("positive_rating", None), half_life)
+    given: dict[str, Any] = {"max_items_per_user": 100, "parts": 2}
     told = (
         frame(EVENTS, rows)
-        .transform(from_events(**(given | options)))
+        .transform(from_events(weighing, **(given | options)))
         .transform(to_pairs)
         .collect()
     )
@@ -54,7 +52,7 @@ def test_nothing_after_the_day_counts(frame: Frame) -> None:
 def test_weight_halves_with_each_half_life(frame: Frame) -> None:
     rows = [("u", "a", "click", at(25), None), ("u", "b", "click", at(24), None),
             ("u", "c", "purchase", at(15), None)]  # fmt: skip
-    found = weights(frame, rows, as_of=DS, half_life_days=10.0)
+    found = weights(frame, rows, half_life_days=10.0)
     assert found == {
         ("u", "b"): pytest.approx(2**-0.1, abs=1e-11),
         ("u", "c"): pytest.approx(2.5, abs=1e-11),
@@ -87,3 +85,5 @@ def test_ratings_count_from_the_threshold_on(frame: Frame) -> None:
         positive_events({"rating": 1.0, "click": 1.0, "view": 0.0}, 4.0)
     )
     assert sorted(r["item_id"] for r in kept.collect()) == ["a", "d"]
+    assert weights(frame, rows, positive_rating=4.0) == {("u", "a"): 2.0, ("u", "d"): 1.0}
+    assert weights(frame, rows).keys() == {("u", i) for i in "abcd"}

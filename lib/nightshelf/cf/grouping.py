@@ -11,6 +11,12 @@ Longs = NDArray[np.int64]
 
 
 @njit(cache=CACHED, nogil=True)
+def order_of(codes: Ints, size: int) -> Ints:
+    """The stable order of N codes, counted from 0 to size - 1."""
+    return _order(codes, size, np.arange(len(codes)).astype(np.int32))
+
+
+@njit(cache=CACHED, nogil=True)
 def _order(codes: Ints, size: int, before: Ints) -> Ints:
     """The stable order of `before` by code, counted from 0 to size - 1."""
     free = np.zeros(size + 1, np.int64)
@@ -33,8 +39,7 @@ def grouped(
 
     users, items, amounts, stamps (N,): one entry an event, N below 2**31.
     """
-    rows = np.arange(len(users)).astype(np.int32)
-    order = _order(users, n_users, _order(items, n_items, rows))
+    order = _order(users, n_users, order_of(items, n_items))
     indptr = np.zeros(n_users + 1, np.int64)
     item, total = np.empty(len(order), np.int32), np.empty(len(order), np.int64)
     newest = np.empty(len(order), np.int64)

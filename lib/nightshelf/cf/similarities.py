@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightshelf.cf.catalogue import Catalogue
-from nightshelf.cf.histories import WEIGHT_BITS, Histories
+from nightshelf.cf.events import WEIGHT_BITS
+from nightshelf.cf.histories import Histories
 
 Similarity = Literal["cosine", "tfidf", "bm25", "jaccard"]
 Floats = NDArray[np.float64]

@@ -2,11 +2,11 @@
 
 from pyspark.sql import functions as F
 
-from nightshelf.cf.histories import from_events, parts_for
+from nightshelf.cf.events import Weighing
+from nightshelf.cf.histories import from_files, parts_for
 from nightshelf.cf.item_neighbours import neighbours
 from nightshelf.cf.plan import Limits
 from nightshelf.columns import DS
-from nightshelf.feedback import positive_events
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import ITEM_NEIGHBOURS, SILVER_EVENTS
@@ -16,20 +16,19 @@ def run(run: Run) -> None:
     """Builds the neighbours of every item from all events up to ds."""
     cf, feedback = run.config.item_cf, run.config.feedback
     cores = run.spark.sparkContext.defaultParallelism
-    events = run.read(SILVER_EVENTS, until=run.ds).transform(
-        positive_events(feedback.weights, feedback.positive_rating)
-    )
-    run.rows_in = events.count()
-    histories = events.transform(
-        from_events(
-            as_of=run.ds,
-            event_weights=feedback.weights,
-            half_life_days=cf.half_life_days,
-            max_items_per_user=cf.max_items_per_user,
-            binary=cf.binary,
-            parts=parts_for(run.rows_in, cores),
+    run.rows_in = run.read(SILVER_EVENTS, until=run.ds).count()
+    histories = (
+        run.store.contents(SILVER_EVENTS, until=run.ds)
+        .transform(
+            from_files(
+                Weighing(run.ds, feedback.weights, feedback.positive_rating, cf.half_life_days),
+                max_items_per_user=cf.max_items_per_user,
+                binary=cf.binary,
+                parts=parts_for(run.rows_in, cores),
+            )
         )
-    ).persist()  # measured, then multiplied
+        .persist()  # measured, then multiplied
+    )
     found = neighbours(
         histories,
         similarity=cf.similarity,

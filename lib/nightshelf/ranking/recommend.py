@@ -6,6 +6,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_events, to_pairs
 from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, USER
 from nightshelf.config import FeedbackConfig, RecommendConfig
@@ -69,9 +70,7 @@ def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -
         catalogue=shop.items.transform(ranked_catalogue(positives.transform(trend))),
         seeds=positives.transform(
             from_events(
-                as_of=shop.ds,
-                event_weights=feedback.weights,
-                half_life_days=config.half_life_days,
+                Weighing(shop.ds, feedback.weights, None, config.half_life_days),
                 max_items_per_user=config.recent_items,
                 parts=8,
             )

@@ -74,6 +74,19 @@ class Store:
             frame = frame.where(F.col(DS) == F.lit(on))
         return frame
 
+    def contents(
+        self, table: Table, *, until: date | None = None, on: date | None = None
+    ) -> DataFrame:
+        """[content binary]: the Parquet files in which `read` would look, each as a row.
+
+        For `parquet.rows`. A file may also hold other days. Read by Spark, so whatever file system
+        the table is on.
+        """
+        files = self.read(table, until=until, on=on).inputFiles()
+        if not files:
+            return self.spark.createDataFrame([], "content binary")
+        return self.spark.read.format("binaryFile").load(files).select("content")
+
     def has(self, table: Table, on: date) -> bool:
         """Whether a day of the table was published with rows."""
         return self.version(table) is not None and not self.read(table, on=on).isEmpty()

@@ -1,0 +1,142 @@
+"""Events dealt to parts: what a map task does with its share of them.
+
+An event becomes [user_id, item_id, amount, stamp]; those of a user all go to the same part.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nightshelf.cf.grouping import order_of
+from nightshelf.cf.packed import Batches, Step, packed, part_keys
+from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, RATING, USER
+
+WEIGHT_BITS = 40  # weights are multiples of 2**-40: a year at a half-life of ten days still counts
+FLUSH_BYTES = 64 * 2**20  # of events, about a million, that a map task holds before it sends them
+COLUMNS = (USER, ITEM, EVENT_TYPE, EVENT_TS, RATING)
+
+_DAY_US = 86_400_000_000
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How strongly an event speaks for its item at the end of `as_of` (UTC).
+
+    event_weights: by event type; one that is absent weighs 0. A rating below `positive_rating`, or
+    without a value, weighs 0 too (None: every rating counts). With a half-life, the weight is
+    multiplied by 2 ** (-age / half-life), age counted in days to the end of `as_of`.
+    """
+
+    as_of: date
+    event_weights: Mapping[str, float]
+    positive_rating: float | None = None
+    half_life_days: float | None = None
+
+    def amounts(self, events: pa.Table) -> Longs:
+        """(N,): the weight of each of N events in multiples of 2**-WEIGHT_BITS.
+
+        0 for events without a user or an item, and for those after `as_of`.
+        """
+        kinds = _encoded(events.column(EVENT_TYPE))
+        of_kind = np.array([self.event_weights.get(k, 0.0) for k in kinds.dictionary.to_pylist()])
+        weight = np.append(of_kind, 0.0)[kinds.indices.to_numpy()]  # the last one for null
+        for column in (USER, ITEM):
+            weight[events.column(column).is_null().to_numpy()] = 0.0
+        if self.positive_rating is not None:
+            rating = pc.fill_null(events.column(RATING), float("-inf")).to_numpy()
+            named = kinds.dictionary.to_pylist()
+            rated = kinds.indices.to_numpy() == (named.index("rating") if "rating" in named else -1)
+            weight[rated & ~(rating >= self.positive_rating)] = 0.0
+        age = self._end() - stamps(events)
+        weight[age <= 0] = 0.0
+        if self.half_life_days is not None:
+            weight *= np.exp2(-np.maximum(age, 0) / (_DAY_US * self.half_life_days))
+        return np.asarray(np.rint(weight * float(1 << WEIGHT_BITS)), np.int64)
+
+    def _end(self) -> int:
+        midnight = datetime.combine(self.as_of + timedelta(days=1), datetime.min.time(), UTC)
+        return int(midnight.timestamp()) * 1_000_000
+
+
+def stamps(events: pa.Table) -> Longs:
+    """(N,): when each event happened, in microseconds since 1970."""
+    return np.asarray(events.column(EVENT_TS).cast(pa.int64()).to_numpy())
+
+
+def deal(measure: Callable[[pa.Table], tuple[Longs, Longs]], parts: int) -> Step:
+    """Batches [user_id, item_id, …] -> packed tables, one a part and flush.
+
+    `measure` gives the amounts and stamps of N events; those of amount 0 are dropped. The strings
+    may be dictionaries.
+    """
+    keys = part_keys(parts)
+
+    def send(held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        events = pa.Table.from_batches(held).unify_dictionaries()
+        amounts, at = measure(events)
+        kept = np.flatnonzero(amounts)
+        amounts, at = amounts[kept], at[kept]
+        user, item = (_encoded(events.column(name)) for name in (USER, ITEM))
+        users, items = user.indices.to_numpy()[kept], item.indices.to_numpy()[kept]
+        part = _part_of(user.dictionary, parts)[users]
+        order = order_of(part, parts)
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(part, minlength=parts))])
+        for key, start, end in zip(keys, bounds[:-1], bounds[1:], strict=True):
+            if end > start:
+                mine = order[start:end]
+                columns = {
+                    USER: _compact(user.dictionary, users[mine]),
+                    ITEM: _compact(item.dictionary, items[mine]),
+                    "amount": amounts[mine],
+                    "stamp": at[mine],
+                }
+                yield packed(key, pa.table(columns))
+
+    def task(batches: Batches) -> Batches:
+        held: list[pa.RecordBatch] = []
+        size = 0
+        for batch in batches:
+            held.append(batch)
+            size += batch.nbytes
+            if size >= FLUSH_BYTES:
+                yield from send(held)
+                held.clear()
+                size = 0
+        if held:
+            yield from send(held)
+
+    return task
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """The column as one dictionary array; null becomes the index -1, which is in no dictionary."""
+    whole = column.combine_chunks()
+    if not pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(
+        pc.fill_null(whole.indices, -1), whole.dictionary, safe=False
+    )
+
+
+def _part_of(users: pa.Array, parts: int) -> Ints:
+    """(U,): the part of each user, by a hash of the id that is the same everywhere."""
+    ids = users.to_numpy(zero_copy_only=False)
+    hashes = pd.util.hash_array(ids, categorize=False)
+    return np.asarray(hashes % np.uint64(parts), np.int32)
+
+
+def _compact(dictionary: pa.Array, codes: Ints) -> pa.DictionaryArray:
+    """Coded strings with only those that occur in the dictionary."""
+    used = np.zeros(len(dictionary), np.bool_)
+    used[codes] = True
+    place = np.cumsum(used, dtype=np.int32) - 1
+    return pa.DictionaryArray.from_arrays(place[codes], dictionary.filter(pa.array(used)))
