@@ -4,10 +4,10 @@ PYTHON := .venv/bin/python
 NIGHTLY := $(PYTHON) jobs/nightly.py --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk format lock conf clean
+.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf format lock conf clean
 
 help:  ## Shows this list
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## Makes .venv ready; does only what is missing
 	@scripts/setup.sh
@@ -38,6 +38,9 @@ bench-night: setup  ## Measures a night of a million events: bench/results/night
 
 bench-simulate: setup  ## Measures how the simulated shop is made: bench/results/simulate.json
 	@$(PYTHON) bench/simulate.py
+
+bench-item-cf: setup  ## Measures item-CF beside implicit and RePlay: bench/results/item_cf.json
+	@$(PYTHON) bench/item_cf.py
 
 bench-topk: setup  ## Measures top-100 retrieval beside Spark's ALS: bench/results/topk.json
 	@$(PYTHON) bench/topk.py

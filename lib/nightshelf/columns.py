@@ -29,7 +29,6 @@ VALID_FROM: Final = "valid_from"
 
 WEIGHT: Final = "weight"
 VECTOR: Final = "vector"
-LAST_TS: Final = "last_ts"
 
 RANK: Final = "rank"
 SCORE: Final = "score"

@@ -32,6 +32,9 @@ SETTINGS: Final = {
 }
 
 
+SCAN_TASKS_A_CORE: Final = 4
+
+
 def build(config: SparkConfig, app: str, hive: bool = False) -> SparkSession:
     """The session of this process: a new one, or the running one with this app's settings.
 
@@ -49,6 +52,9 @@ def build(config: SparkConfig, app: str, hive: bool = False) -> SparkSession:
     with _quiet_start():
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
+    # Spark cuts a scan into a task a core, of uneven sizes: the others would wait for the last.
+    tasks = SCAN_TASKS_A_CORE * spark.sparkContext.defaultParallelism
+    spark.conf.set("spark.sql.files.minPartitionNum", str(tasks))
     # PySpark's own copy of an exception that is raised anyway.
     logging.getLogger("DataFrameQueryContextLogger").disabled = True
     logging.getLogger("SQLQueryContextLogger").disabled = True

@@ -238,7 +238,7 @@ def test_the_kernel_equals_brute_force(
         min_co_users=1,
         jaccard=False,
     )
-    rows = rows_of(indptr, items, units if weighted else None)
+    rows = rows_of(indptr, items.astype(np.uint16), units if weighted else None)
     found = block_neighbours(rows, np.array(sorted(targets), dtype=np.int32), scoring)
     lists: Neighbours = {}
     for target, rank, other, similarity, count in zip(*(c.tolist() for c in found), strict=True):

@@ -5,7 +5,6 @@ One row an event goes in; out comes a packed frame whose tables have a row a use
     user_id  string
     items    list<dictionary<string>>  distinct, by id
     weights  list<int64>               in multiples of 2**-WEIGHT_BITS, above 0
-    last     list<int64>               time of the pair's newest event, in microseconds since 1970
 
 Map tasks deal events to parts by a hash of the user and encode them; after one shuffle of packed
 tables each part groups its events by user and item with two counting sorts. Weights are added as
@@ -20,7 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from nightshelf.cf.events import COLUMNS, WEIGHT_BITS, Weighing, deal, stamps
 from nightshelf.cf.grouping import capped, grouped
@@ -34,7 +32,7 @@ from nightshelf.cf.packed import (
     packed,
     tables,
 )
-from nightshelf.columns import ITEM, LAST_TS, USER, WEIGHT, Transform
+from nightshelf.columns import ITEM, USER, WEIGHT, Transform
 from nightshelf.tables import SILVER_EVENTS
 from nightshelf.tables.parquet import rows
 
@@ -48,8 +46,7 @@ class Histories:
     """The histories of U users in CSR form: N pairs.
 
     users (U,) and ids (I,) strings, the ids sorted. User u's entries go from indptr[u] to
-    indptr[u + 1]: items (N,) index ids; weights (N,) are multiples of 2**-WEIGHT_BITS; last (N,)
-    microseconds.
+    indptr[u + 1]: items (N,) index ids; weights (N,) are multiples of 2**-WEIGHT_BITS.
     """
 
     users: pa.Array
@@ -57,12 +54,11 @@ class Histories:
     indptr: NDArray[np.int64]
     items: NDArray[np.int32]
     weights: NDArray[np.int64]
-    last: NDArray[np.int64]
 
     @classmethod
     def of(cls, table: pa.Table) -> "Histories":
         """A table of a packed frame, without copying its entries."""
-        users, items, weights, last = (column.combine_chunks() for column in table.columns)
+        users, items, weights = (column.combine_chunks() for column in table.columns)
         entries = items.flatten()
         return cls(
             users,
@@ -70,7 +66,6 @@ class Histories:
             items.offsets.to_numpy().astype(np.int64),
             entries.indices.to_numpy(),
             weights.flatten().to_numpy(),
-            last.flatten().to_numpy(),
         )
 
     def table(self) -> pa.Table:
@@ -78,7 +73,6 @@ class Histories:
         columns = {
             "items": pa.DictionaryArray.from_arrays(pa.array(self.items), self.ids),
             "weights": self.weights,
-            "last": self.last,
         }
         return pa.table({USER: self.users, **lists(self.indptr.astype(np.int32), columns)})
 
@@ -147,7 +141,7 @@ def _measure(weighing: Weighing) -> Callable[[pa.Table], tuple[Longs, Longs]]:
 
 
 def to_pairs(histories: DataFrame) -> DataFrame:
-    """Packed histories -> [user_id, item_id, weight, last_ts], one row a pair."""
+    """Packed histories -> [user_id, item_id, weight], one row a pair."""
 
     def unpack(batches: Batches) -> Batches:
         for _, table in tables(batches):
@@ -157,15 +151,11 @@ def to_pairs(histories: DataFrame) -> DataFrame:
                     some.users.take(pa.array(some.owners())),
                     some.ids.take(pa.array(some.items)),
                     pa.array(some.weights * 2.0**-WEIGHT_BITS),
-                    pa.array(some.last),
                 ],
-                [USER, ITEM, WEIGHT, LAST_TS],
+                [USER, ITEM, WEIGHT],
             )
 
-    pairs = histories.mapInArrow(
-        unpack, f"{USER} string, {ITEM} string, {WEIGHT} double, {LAST_TS} bigint"
-    )
-    return pairs.select(USER, ITEM, WEIGHT, F.timestamp_micros(LAST_TS).alias(LAST_TS))
+    return histories.mapInArrow(unpack, f"{USER} string, {ITEM} string, {WEIGHT} double")
 
 
 def _gather(cap: int | None, binary: bool) -> Step:
@@ -199,5 +189,5 @@ def _histories(rows: pa.Table, cap: int | None, binary: bool) -> Histories:
     indptr, kept = capped(indptr, weights, last, len(items) if cap is None else cap)
     return Histories(
         user.dictionary, item.dictionary.take(pa.array(by_id)), indptr,
-        items[kept], weights[kept], last[kept],
+        items[kept], weights[kept],
     )  # fmt: skip

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from nightshelf.cf.catalogue import Catalogue, measured
 from nightshelf.cf.histories import Histories
-from nightshelf.cf.kernel import Neighbours, Rows, Scoring, block_neighbours
+from nightshelf.cf.kernel import Labels, Neighbours, Rows, Scoring, block_neighbours, label_type
 from nightshelf.cf.kernel import histories as rows_of
 from nightshelf.cf.packed import (
     SCHEMA,
@@ -63,7 +63,7 @@ class _Product:
             jaccard=self.similarity == "jaccard",
         )
 
-    def labelled(self, table: pa.Table) -> tuple[Longs, Ints, Ints | None]:
+    def labelled(self, table: pa.Table) -> tuple[Longs, Labels, Ints | None]:
         """indptr, labels and units of packed histories, without users of a single item."""
         some = Histories.of(table)
         labels = self.catalogue.labels(some.ids)
@@ -71,7 +71,7 @@ class _Product:
         useful = lengths > 1
         kept = np.repeat(useful, lengths)
         indptr = np.concatenate([[0], np.cumsum(lengths[useful])])
-        entries = labels[some.items]
+        entries = labels[some.items].astype(label_type(len(self.catalogue)))
         if self.catalogue.even:
             return indptr, entries[kept], None
         values = components(self.similarity, some, self.plain)

@@ -1,6 +1,6 @@
 """Partial sums: what some of the users add to the rows of a block, and their merging.
 
-A table has a row a target: [target int, items list<int>, counts list<int>, sums list<bigint>], the
+A table has a row a target: [target int, items list<uint>, counts list<int>, sums list<bigint>], the
 sums absent where co-users are counted.
 """
 
@@ -41,7 +41,7 @@ def merged_neighbours(table: pa.Table, targets: Ints, scoring: Scoring) -> Neigh
     target = table.column("target").to_numpy()
     column = {name: table.column(name).combine_chunks() for name in table.column_names[1:]}
     rows = Rows(
-        column["items"].offsets.to_numpy().astype(np.int64),
+        column["items"].offsets.to_numpy().astype(np.uint64),
         column["items"].flatten().to_numpy(),
         np.empty(0, np.int32),
         column["counts"].flatten().to_numpy(),
@@ -49,19 +49,19 @@ def merged_neighbours(table: pa.Table, targets: Ints, scoring: Scoring) -> Neigh
     )
     places = np.searchsorted(targets, target)
     bounds = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(targets)))])
-    order = np.argsort(places, kind="stable").astype(np.int32)
-    owners = Owners(bounds, order, np.empty(0, np.int32))
+    order = np.argsort(places, kind="stable").astype(np.uint32)
+    owners = Owners(bounds.astype(np.uint64), order, np.empty(0, np.int32))
     return top_k(rows, owners, targets, scoring, "sums" not in column)
 
 
 @njit(cache=CACHED, nogil=True)
 def _sums(
     rows: Rows, owners: Owners, targets: Ints, start: int, end: int, n_items: int, counted: bool
-) -> tuple[Ints, Ints, Ints, Longs]:
+) -> tuple[Ints, NDArray[np.uint32], Ints, Longs]:
     counts, sums = np.zeros(n_items, np.int32), np.zeros(0 if counted else n_items, np.int64)
     size = (end - start) * n_items
     indptr = np.zeros(end - start + 1, np.int32)
-    out_item, out_count = np.empty(size, np.int32), np.empty(size, np.int32)
+    out_item, out_count = np.empty(size, np.uint32), np.empty(size, np.int32)
     out_sum = np.empty(0 if counted else size, np.int64)
     filled = 0
     for t in range(start, end):

@@ -1,18 +1,21 @@
 """Which histories go to which block."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from nightshelf.compiled import CACHED
 
+Labels = NDArray[Any]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 
 @njit(cache=CACHED, nogil=True)
 def routed(
-    indptr: Longs, items: Ints, block: Ints, wanted: int, first: int, step: int
+    indptr: Longs, items: Labels, block: Ints, wanted: int, first: int, step: int
 ) -> tuple[Ints, Longs]:
     """indptr and entries of the histories that touch the block `wanted`.
 

@@ -36,7 +36,7 @@ class Ingredients:
     """What the lists are made of; each frame is used several times.
 
     positives: the events that speak for their item. catalogue: [item_id, category, score,
-    is_recent, rank]. seeds: [user_id, item_id, weight, last_ts], each user's newest items.
+    is_recent, rank]. seeds: [user_id, item_id, weight], each user's newest items.
     excluded: [user_id, item_id] that a user's list leaves out.
     """
 
