@@ -42,7 +42,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def frame(spark: SparkSession) -> Frame:
     """A frame of literal rows, by a DDL schema."""
     return lambda schema, rows: spark.createDataFrame(rows, schema)

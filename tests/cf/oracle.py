@@ -2,6 +2,8 @@
 
 import numpy as np
 
+EASE_REGULARISATION = 2.0
+
 Neighbours = dict[str, list[tuple[str, float, int]]]
 
 
@@ -26,7 +28,7 @@ def brute_force(
         others = [
             (items[j], float(shrunk[i, j]), int(co_users[i, j]))
             for j in range(len(items))
-            if j != i and co_users[i, j] >= min_co_users
+            if j != i and co_users[i, j] >= min_co_users and shrunk[i, j] > 0
         ]
         found[item] = sorted(others, key=lambda o: (-float(f"{o[1]:.11e}"), o[0]))[:k]
     return {item: others for item, others in found.items() if others}
@@ -37,6 +39,9 @@ def _similarities(name: str, weights: np.ndarray, co_users: np.ndarray) -> np.nd
     users = np.diag(co_users)
     if name == "jaccard":
         return co_users / (users[:, None] + users[None, :] - co_users)
+    if name == "ease":
+        inverse = np.linalg.inv(weights.T @ weights + EASE_REGULARISATION * np.eye(len(users)))
+        return inverse / -np.diag(inverse)
     idf = np.log(weights.shape[1]) - np.log1p((weights > 0).sum(axis=1, keepdims=True))
     if name == "tfidf":
         weights = np.sqrt(weights) * idf

@@ -1,5 +1,6 @@
 """Neighbours against literal values, brute force and implicit."""
 
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -12,14 +13,16 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightshelf.cf.catalogue import measured
+from nightshelf.cf.ease import Ease, weights
 from nightshelf.cf.histories import from_pairs
 from nightshelf.cf.item_neighbours import neighbours
 from nightshelf.cf.kernel import Scoring, block_neighbours
 from nightshelf.cf.kernel import histories as rows_of
 from nightshelf.cf.plan import Limits, chosen
 from nightshelf.cf.similarities import Similarity, components
+from nightshelf.errors import ConfigError
 from nightshelf.tables.digest import digest
-from tests.cf.oracle import Neighbours, brute_force
+from tests.cf.oracle import EASE_REGULARISATION, Neighbours, brute_force
 from tests.conftest import Frame
 
 PAIRS = "user_id string, item_id string, weight double"
@@ -35,6 +38,7 @@ LITERAL = [
 def near(pairs: DataFrame, *, blocks: int, parts: int = 2, **options: Any) -> DataFrame:
     """The neighbours by cosine, of all pairs and in full, unless the options say otherwise."""
     given: dict[str, Any] = {"similarity": "cosine", "k": 100, "shrinkage": 0.0, "min_co_users": 1}
+    given["ease"] = Ease(options.pop("ease_items", 1000), EASE_REGULARISATION)
     given["limits"] = Limits(blocks=blocks, **{n: options.pop(n) for n in LIMITS & options.keys()})
     return neighbours(pairs.transform(from_pairs(parts)), **(given | options))
 
@@ -92,7 +96,7 @@ def random_pairs(seed: int, users: int, items: int, n: int) -> list[tuple[str, s
     return [(user, item, weight) for (user, item), weight in sorted(chosen.items())]
 
 
-@pytest.mark.parametrize("similarity", ["cosine", "tfidf", "bm25", "jaccard"])
+@pytest.mark.parametrize("similarity", ["cosine", "tfidf", "bm25", "jaccard", "ease"])
 @pytest.mark.parametrize(("shrinkage", "min_co_users", "k"), [(0.0, 1, 100), (5.0, 2, 4)])
 def test_equals_brute_force(
     frame: Frame, similarity: Similarity, shrinkage: float, min_co_users: int, k: int
@@ -104,10 +108,34 @@ def test_equals_brute_force(
     assert_same(told(found), brute_force(pairs, similarity=similarity, **options), within=1e-7)
 
 
+def test_beyond_the_head_ease_is_cosine_on_its_scale(frame: Frame) -> None:
+    pairs = random_pairs(5, users=60, items=40, n=700)
+    lengths = Counter(user for user, _, _ in pairs)
+    cost: Counter[str] = Counter()
+    for user, item, _ in pairs:
+        cost[item] += lengths[user]
+    head = set(sorted(cost, key=lambda item: (-cost[item], item))[:12])
+    found = told(near(frame(PAIRS, pairs), blocks=2, similarity="ease", ease_items=12))
+    cosine = told(near(frame(PAIRS, pairs), blocks=2))
+    theirs = {item: {i: s for i, s, _ in cosine[item]} for item in cosine}
+    best = [(item, *found[item][0]) for item in head]
+    scale = sum(s for _, _, s, _ in best) / sum(theirs[item][i] for item, i, _, _ in best)
+    for item in head:
+        assert {i for i, _, _ in found[item]} < head
+    for item in found.keys() - head:
+        expected = [(i, pytest.approx(s * scale), n) for i, s, n in cosine[item]]
+        assert found[item] == expected
+
+
+def test_an_item_matrix_that_has_no_inverse_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ease_regularisation: expected one"):
+        weights(np.array([[1.0, 3.0], [3.0, 1.0]]), 1e-9)
+
+
 SMALL = {"task_bytes": 2_000}  # some four slices of users
 
 
-@pytest.mark.parametrize("similarity", ["cosine", "bm25", "jaccard"])
+@pytest.mark.parametrize("similarity", ["cosine", "bm25", "jaccard", "ease"])
 def test_same_rows_for_any_order_and_any_plan(frame: Frame, similarity: Similarity) -> None:
     pairs = random_pairs(6, users=80, items=50, n=900)
     shuffled = [pairs[n] for n in np.random.default_rng(1).permutation(len(pairs))]

@@ -161,6 +161,26 @@ def top_k(rows: Rows, owners: Owners, targets: Ints, scoring: Scoring, counted: 
 
 
 @njit(cache=CACHED, nogil=True)
+def best_of_rows(scores: Floats, counts: Ints, ties: Ints, k: int) -> Neighbours:
+    """The k best above 0 of each row of scores (T, I), as `block_neighbours` returns them."""
+    best = np.empty(min(k, scores.shape[1]), np.int32)
+    size = len(scores) * len(best)
+    target, rank, item = (
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+    )
+    score, count = np.empty(size, np.float64), np.empty(size, np.int64)
+    filled = 0
+    for t in range(len(scores)):
+        for i in range(_best(best, scores[t], ties)):
+            target[filled], rank[filled], item[filled] = t, i + 1, best[i]
+            score[filled], count[filled] = scores[t, best[i]], counts[t, best[i]]
+            filled += 1
+    return target[:filled], rank[:filled], item[:filled], score[:filled], count[:filled]
+
+
+@njit(cache=CACHED, nogil=True)
 def accumulate(rows: Rows, owners: Owners, t: int, counts: Ints, sums: Longs) -> None:
     """Adds target t's rows to counts (I,) and sums (I,); to counts alone where sums is empty."""
     mine = slice(owners.bounds[t], owners.bounds[t + 1])

@@ -7,6 +7,7 @@ of each item. With w the pair's weight, h the items in the user's history, I all
     tfidf    sqrt(w) * idf                         divided by both lengths
     bm25     w * (K1 + 1) / (K1 * n + w) * idf     not divided (Robertson & Walker 1994)
     jaccard  1                                     users of both / users of either
+    ease     a regression on the products of cosine: see `ease`
 
 idf = |log I - log(1 + h)|: users who take everything tell little of any item. n = 1 - B + B * (the
 item's summed weight / the mean over items). These are the definitions of implicit 0.7.
@@ -21,7 +22,7 @@ from nightshelf.cf.catalogue import Catalogue
 from nightshelf.cf.events import WEIGHT_BITS
 from nightshelf.cf.histories import Histories
 
-Similarity = Literal["cosine", "tfidf", "bm25", "jaccard"]
+Similarity = Literal["cosine", "tfidf", "bm25", "jaccard", "ease"]
 Floats = NDArray[np.float64]
 
 BM25_K1, BM25_B = 1.2, 0.75

@@ -122,7 +122,7 @@ class FeedbackConfig(Section):
 
 
 class ItemCfConfig(Section):
-    similarity: Literal["cosine", "tfidf", "bm25", "jaccard"] = Field(
+    similarity: Literal["cosine", "tfidf", "bm25", "jaccard", "ease"] = Field(
         "cosine", description="how alike two items are: by the users who wanted both"
     )
     k: int = Field(50, ge=1, le=10_000, description="neighbours kept for each item")
@@ -138,6 +138,12 @@ class ItemCfConfig(Section):
     )
     blocks: int | None = Field(
         None, ge=1, description="parts in which the items are worked on; null: one a core"
+    )
+    ease_items: int = Field(
+        6_000, ge=1, le=40_000, description="items of the regression 'ease'; cosine beyond them"
+    )
+    ease_regularisation: float = Field(
+        500.0, gt=0, description="its lambda, in squared weights; larger trusts the counts less"
     )
     binary: bool = Field(False, description="every pair weighs 1, whatever the events")
     plan: Literal["broadcast", "replicate", "grid"] | None = Field(

@@ -2,6 +2,7 @@
 
 from pyspark.sql import functions as F
 
+from nightshelf.cf.ease import Ease
 from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_files, parts_for
 from nightshelf.cf.item_neighbours import neighbours
@@ -41,6 +42,7 @@ def run(run: Run) -> None:
             task_bytes=cf.task_mb * 2**20,
             plan=cf.plan,
         ),
+        ease=Ease(cf.ease_items, cf.ease_regularisation),
     )
     run.publish(found.withColumn(DS, F.lit(run.ds)), ITEM_NEIGHBOURS)
     histories.unpersist()

@@ -9,11 +9,9 @@ from pyspark.sql import functions as F
 from nightshelf.columns import (
     CATEGORY,
     ITEM,
-    NEIGHBOUR,
     RANK,
     SCORE,
     SEED_ITEM,
-    SIMILARITY,
     SOURCE,
     USER,
     WEIGHT,
@@ -26,34 +24,10 @@ TREND, POPULAR, CATALOGUE = "trending", "popular", "catalogue"
 COLUMNS = (USER, ITEM, SOURCE, SCORE, SEED_ITEM)
 
 
-def from_neighbours(neighbours: DataFrame, keep: int) -> Transform:
-    """[user_id, item_id, weight] seeds -> the `keep` best neighbours of each user's seeds.
-
-    Score: the sum over seeds of weight times similarity (Sarwar et al. 2001), divided by the user's
-    best; the seed named is the one that added most.
-    """
-
-    def transform(seeds: DataFrame) -> DataFrame:
-        added = F.col(WEIGHT) * F.col(SIMILARITY)
-        best = Window.partitionBy(USER)
-        order = best.orderBy(F.desc("total"), F.asc(ITEM))
-        return (
-            seeds.join(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY), ITEM, "inner")
-            .groupBy(USER, F.col(NEIGHBOUR).alias("candidate"))
-            .agg(
-                exact_sum(added).alias("total"),
-                F.min(F.struct((-added).alias("added"), F.col(ITEM)))[ITEM].alias(SEED_ITEM),
-            )
-            .withColumnRenamed("candidate", ITEM)
-            .where("total > 0")
-            .withColumn("place", F.row_number().over(order))
-            .where(F.col("place") <= keep)
-            .withColumn(SCORE, F.col("total") / F.max("total").over(best))
-            .withColumn(SOURCE, F.lit(ITEM_CF))
-            .select(*COLUMNS)
-        )
-
-    return transform
+def from_item_cf(lists: DataFrame) -> DataFrame:
+    """[user_id, rank, item_id, score, seed_item_id] -> candidates, scored by share of the best."""
+    best = F.max(SCORE).over(Window.partitionBy(USER))
+    return lists.withColumns({SCORE: F.col(SCORE) / best, SOURCE: F.lit(ITEM_CF)}).select(*COLUMNS)
 
 
 def from_categories(trends: DataFrame, items: DataFrame, top: int) -> Transform:

@@ -7,8 +7,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.cf.events import Weighing
-from nightshelf.cf.histories import from_events, to_pairs
-from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, USER
+from nightshelf.cf.histories import from_events, from_pairs, to_pairs
+from nightshelf.cf.scoring import best_unseen
+from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, USER, WEIGHT
 from nightshelf.config import FeedbackConfig, RecommendConfig
 from nightshelf.feedback import positive_events
 from nightshelf.ranking import candidates as found
@@ -36,15 +37,21 @@ class Ingredients:
     """What the lists are made of; each frame is used several times.
 
     positives: the events that speak for their item. catalogue: [item_id, category, score,
-    is_recent, rank]. seeds: [user_id, item_id, weight], each user's newest items.
-    excluded: [user_id, item_id] that a user's list leaves out.
+    is_recent, rank]. histories: packed, of each user's newest items, in `parts`; seeds: the same as
+    [user_id, item_id, weight]. excluded: [user_id, item_id] that a user's list leaves out.
     """
 
     shop: Shop
     positives: DataFrame
     catalogue: DataFrame
-    seeds: DataFrame
+    histories: DataFrame
+    parts: int
     excluded: DataFrame
+
+    @property
+    def seeds(self) -> DataFrame:
+        """[user_id, item_id, weight]."""
+        return self.histories.transform(to_pairs)
 
     def frames(self) -> tuple[DataFrame, ...]:
         """The frames that are worth keeping while the lists are made."""
@@ -53,7 +60,7 @@ class Ingredients:
             self.shop.users,
             self.positives,
             self.catalogue,
-            self.seeds,
+            self.histories,
             self.excluded,
         )
 
@@ -64,17 +71,16 @@ def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -
     trend = trending(
         shop.ds, feedback.weights, config.trending_half_life_days, config.trending_days
     )
+    parts = int(shop.events.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+    weighing = Weighing(shop.ds, feedback.weights, None, config.half_life_days)
     return Ingredients(
         shop=shop,
         positives=positives,
         catalogue=shop.items.transform(ranked_catalogue(positives.transform(trend))),
-        seeds=positives.transform(
-            from_events(
-                Weighing(shop.ds, feedback.weights, None, config.half_life_days),
-                max_items_per_user=config.recent_items,
-                parts=8,
-            )
-        ).transform(to_pairs),
+        histories=positives.transform(
+            from_events(weighing, max_items_per_user=config.recent_items, parts=parts)
+        ),
+        parts=parts,
         excluded=_excluded(shop, config),
     )
 
@@ -86,9 +92,14 @@ def recommend(made: Ingredients, neighbours: DataFrame, config: RecommendConfig)
     gold.item_neighbours of the day.
     """
     sold = made.catalogue.select(F.col(ITEM).alias(NEIGHBOUR))
-    from_cf = made.seeds.transform(
-        found.from_neighbours(neighbours.join(sold, NEIGHBOUR, "left_semi"), config.candidates)
-    )
+    from_cf = made.histories.transform(
+        best_unseen(
+            neighbours.join(sold, NEIGHBOUR, "left_semi"),
+            made.excluded.withColumn(WEIGHT, F.lit(1.0)).transform(from_pairs(made.parts)),
+            n=config.candidates,
+            parts=made.parts,
+        )
+    ).transform(found.from_item_cf)
     trends = made.catalogue.transform(by_category(config.per_category))
     from_categories = made.seeds.transform(
         found.from_categories(trends, made.shop.items, config.top_categories)

@@ -1,0 +1,141 @@
+"""EASE: item weights by a regression of each item on all others, in closed form (Steck 2019).
+
+With X users by items and lambda the regularisation, P = inverse(X'X + lambda I), and the weight of
+item i for item j is -P[i, j] / P[j, j]. It takes the square of the items in memory and their cube
+in time, so it is for the head of a catalogue: the labels that take part in most updates. Items
+beyond it keep their similarities by cosine, brought to the scale of the weights.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from scipy.linalg.lapack import dpotrf, dpotri
+
+from nightshelf.cf.catalogue import Catalogue
+from nightshelf.cf.kernel import Neighbours, best_of_rows
+from nightshelf.cf.packed import Batches, tables
+from nightshelf.cf.product import FOUND, Product, named
+from nightshelf.columns import ITEM, RANK, SIMILARITY
+from nightshelf.errors import ConfigError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Ease:
+    """How many items the regression is of, and its lambda."""
+
+    items: int = 6_000
+    regularisation: float = 500.0
+
+
+SIGNIFICANT_BITS = 30  # what libraries for linear algebra agree on
+
+
+def with_ease(
+    cosine: DataFrame, sums: DataFrame, product: Product, regularisation: float
+) -> DataFrame:
+    """[item_id, rank, neighbour_id, similarity, co_users]: the head by EASE, others by cosine.
+
+    sums: packed rows of sums of the product's head, which is solved at once, in one task.
+    """
+    head = product.head or len(product.catalogue)
+
+    def solve(batches: Batches) -> Batches:
+        held = [table for _, table in tables(batches)]
+        if held:
+            products, co_users = gram(held, product.catalogue, head)
+            held.clear()
+            length = np.sqrt(np.diag(products))
+            cosines = products / np.outer(length, length)
+            found = neighbours(
+                weights(products, regularisation),
+                co_users,
+                k=product.k,
+                shrinkage=product.shrinkage,
+                min_co_users=product.min_co_users,
+                ties=product.catalogue.tie,
+            )
+            rows = named(product, found)
+            yield pa.RecordBatch.from_arrays(
+                [*rows.columns, pa.array(cosines[found[0], found[2]])],
+                [*rows.schema.names, "cosine"],
+            )
+
+    solved = sums.coalesce(1).mapInArrow(solve, f"{FOUND}, cosine double").toArrow()
+    spark = cosine.sparkSession
+    best = solved.filter(pc.equal(solved[RANK], 1))
+    scale = (pc.sum(best[SIMILARITY]).as_py() or 0.0) / (pc.sum(best["cosine"]).as_py() or 1.0)
+    of_head = spark.createDataFrame(solved.drop_columns("cosine")) if len(solved) else None
+    ids = product.catalogue.ids.slice(0, head)
+    known = spark.createDataFrame(pa.table({ITEM: ids}))
+    tail = cosine.join(F.broadcast(known), ITEM, "left_anti").withColumn(
+        SIMILARITY, F.col(SIMILARITY) * scale
+    )
+    return tail if of_head is None else of_head.select(*tail.columns).unionByName(tail)
+
+
+def gram(tables: list[pa.Table], catalogue: Catalogue, head: int) -> tuple[Floats, Ints]:
+    """X'X (H, H) and co-users (H, H) of the first H labels, from their full rows of sums.
+
+    tables: as of `partial.partial_rows`, all rows of the head. On the diagonal, of the Gram matrix
+    alone, is each item's squared length.
+    """
+    products, co_users = np.zeros((head, head)), np.zeros((head, head), np.int32)
+    for table in tables:
+        targets = table.column("target").to_numpy()
+        for chunk in table.to_batches():
+            column = {name: chunk.column(name) for name in table.column_names[1:]}
+            row = np.repeat(targets, np.diff(column["items"].offsets.to_numpy()))
+            item = column["items"].flatten().to_numpy()
+            co_users[row, item] += column["counts"].flatten().to_numpy()
+            sums = column["sums"] if "sums" in column else column["counts"]
+            products[row, item] += sums.flatten().to_numpy()
+    unit = catalogue.component if catalogue.even else 1.0 / catalogue.scale
+    products *= unit[:head, None] * unit[None, :head]
+    products[np.diag_indices(head)] = (catalogue.length / catalogue.scale)[:head] ** 2
+    return products, co_users
+
+
+def weights(products: Floats, regularisation: float) -> Floats:
+    """(H, H): row i holds the weights of item i for every other item; 0 on the diagonal.
+
+    Works in the memory of `products`, which is lost. Raises ConfigError where no such weights are.
+    """
+    diagonal = np.diag_indices_from(products)
+    products[diagonal] += regularisation
+    factor, failed = dpotrf(products.T, lower=True, overwrite_a=True)
+    inverse, failed_too = (
+        (factor, failed) if failed else dpotri(factor, lower=True, overwrite_c=True)
+    )
+    if failed or failed_too:
+        raise ConfigError(
+            "item_cf.ease_regularisation: expected one that makes the items' products invertible, "
+            f"found {regularisation:g}; make it larger"
+        )
+    inverse = np.tril(inverse)
+    inverse += np.tril(inverse, -1).T
+    inverse /= -np.diag(inverse).copy()
+    inverse[diagonal] = 0.0
+    return np.asarray(inverse)
+
+
+def neighbours(
+    found: Floats, co_users: Ints, *, k: int, shrinkage: float, min_co_users: int, ties: Ints
+) -> Neighbours:
+    """The k largest weights above 0 in each row, as `kernel.block_neighbours` returns them.
+
+    Shrunk and left out likewise; rounded to SIGNIFICANT_BITS. Works in the memory of `found`.
+    """
+    if shrinkage > 0:
+        found *= co_users / (co_users + shrinkage)
+    found[co_users < max(min_co_users, 1)] = 0.0
+    mantissas, exponents = np.frexp(found)
+    rounded = np.ldexp(np.rint(np.ldexp(mantissas, SIGNIFICANT_BITS)), exponents - SIGNIFICANT_BITS)
+    return best_of_rows(rounded, co_users, ties, k)
