@@ -122,8 +122,13 @@ class FeedbackConfig(Section):
 
 
 class ItemCfConfig(Section):
-    similarity: Literal["cosine", "tfidf", "bm25", "jaccard", "ease"] = Field(
-        "cosine", description="how alike two items are: by the users who wanted both"
+    similarity: Literal["cosine", "tfidf", "bm25", "jaccard", "ease", "auto"] = Field(
+        "cosine",
+        description="how alike two items are: by the users who wanted both; auto: what is best for "
+        "the days of evaluate.horizon_days up to ds",
+    )
+    auto_events: int = Field(
+        2_000_000, ge=1, description="auto judges by whole users with about so many events"
     )
     k: int = Field(50, ge=1, le=10_000, description="neighbours kept for each item")
     half_life_days: float | None = Field(

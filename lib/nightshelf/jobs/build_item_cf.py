@@ -1,51 +1,93 @@
 """Item-based collaborative filtering: silver.events -> gold.item_neighbours."""
 
+from datetime import date, timedelta
+from typing import Any, get_args
+
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.cf.ease import Ease
 from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_files, parts_for
 from nightshelf.cf.item_neighbours import neighbours
+from nightshelf.cf.packed import part_keys
 from nightshelf.cf.plan import Limits
-from nightshelf.columns import DS
+from nightshelf.cf.similarities import Similarity
+from nightshelf.columns import DS, ITEM, USER
+from nightshelf.feedback import positive_events
+from nightshelf.ranking.choice import best, ndcg_by_similarity
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import ITEM_NEIGHBOURS, SILVER_EVENTS
 
+OTHERWISE: Similarity = "cosine"
+
 
 def run(run: Run) -> None:
     """Builds the neighbours of every item from all events up to ds."""
-    cf, feedback = run.config.item_cf, run.config.feedback
-    cores = run.spark.sparkContext.defaultParallelism
+    cf = run.config.item_cf
     run.rows_in = run.read(SILVER_EVENTS, until=run.ds).count()
-    histories = (
-        run.store.contents(SILVER_EVENTS, until=run.ds)
-        .transform(
-            from_files(
-                Weighing(run.ds, feedback.weights, feedback.positive_rating, cf.half_life_days),
-                max_items_per_user=cf.max_items_per_user,
-                binary=cf.binary,
-                parts=parts_for(run.rows_in, cores),
-            )
+    similarity = _chosen(run) if cf.similarity == "auto" else cf.similarity
+    parts = parts_for(run.rows_in, run.spark.sparkContext.defaultParallelism)
+    histories = _histories(run, run.ds, parts).persist()  # measured, then multiplied
+    found = _neighbours(run, histories, similarity)
+    about = {"similarity": similarity}
+    run.publish(found.withColumn(DS, F.lit(run.ds)), ITEM_NEIGHBOURS, about=about)
+    histories.unpersist()
+
+
+def _histories(run: Run, as_of: date, parts: int) -> DataFrame:
+    cf, feedback = run.config.item_cf, run.config.feedback
+    weighing = Weighing(as_of, feedback.weights, feedback.positive_rating, cf.half_life_days)
+    return run.store.contents(SILVER_EVENTS, until=as_of).transform(
+        from_files(
+            weighing, max_items_per_user=cf.max_items_per_user, binary=cf.binary, parts=parts
         )
-        .persist()  # measured, then multiplied
     )
-    found = neighbours(
+
+
+def _neighbours(run: Run, histories: DataFrame, similarity: Similarity) -> DataFrame:
+    cf = run.config.item_cf
+    limits = Limits(
+        blocks=cf.blocks or run.spark.sparkContext.defaultParallelism,
+        broadcast_bytes=cf.broadcast_mb * 2**20,
+        task_bytes=cf.task_mb * 2**20,
+        plan=cf.plan,
+    )
+    return neighbours(
         histories,
-        similarity=cf.similarity,
+        similarity=similarity,
         k=cf.k,
         shrinkage=cf.shrinkage,
         min_co_users=cf.min_co_users,
-        limits=Limits(
-            blocks=cf.blocks or cores,
-            broadcast_bytes=cf.broadcast_mb * 2**20,
-            task_bytes=cf.task_mb * 2**20,
-            plan=cf.plan,
-        ),
+        limits=limits,
         ease=Ease(cf.ease_items, cf.ease_regularisation),
     )
-    run.publish(found.withColumn(DS, F.lit(run.ds)), ITEM_NEIGHBOURS)
+
+
+def _chosen(run: Run) -> Similarity:
+    """The similarity that is best on the last days, by some of the users; told in the summary."""
+    first = run.ds - timedelta(days=run.config.evaluate.horizon_days - 1)
+    parts = max(1, -(-run.rows_in // run.config.item_cf.auto_events))
+    some = _histories(run, first - timedelta(days=1), parts).where(
+        F.col("part") == part_keys(parts)[0]
+    )
+    feedback = run.config.feedback
+    later = (
+        run.read(SILVER_EVENTS, until=run.ds)
+        .where(F.col(DS) >= F.lit(first))
+        .transform(positive_events(feedback.weights, feedback.positive_rating))
+        .select(USER, ITEM)
+    )
+    histories = some.persist()  # read by every similarity
+    judged = ndcg_by_similarity(
+        histories, later, get_args(Similarity), lambda h, s: _neighbours(run, h, s), parts=parts
+    )
     histories.unpersist()
+    chosen = best(judged, OTHERWISE)
+    figures: dict[str, Any] = dict(judged.items())
+    run.tell(similarity=chosen, valid_ndcg=figures, valid_since=first.isoformat())
+    return chosen
 
 
 JOB = Job("build_item_cf", run, writes=(ITEM_NEIGHBOURS,))

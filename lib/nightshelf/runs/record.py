@@ -67,6 +67,7 @@ def execute(job: Job, run: Run) -> Outcome:
             rows_in=run.rows_in,
             rows_out=run.rows_out,
             seconds=outcome.seconds,
+            **run.told,
         )
     return outcome
 

@@ -20,7 +20,10 @@ class Skipped(Exception):  # noqa: N818 (not an error)
 
 @dataclass
 class Run:
-    """What a job's `run` works with. `rows_in` and `rows_out` are told in the run's record."""
+    """What a job's `run` works with. `rows_in` and `rows_out` are told in the run's record.
+
+    `told`: what else the line that sums up the run says.
+    """
 
     spark: SparkSession
     config: Config
@@ -30,6 +33,7 @@ class Run:
     dry_run: bool = False
     rows_in: int = 0
     rows_out: int = 0
+    told: dict[str, Any] = field(default_factory=dict)
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +53,10 @@ class Run:
     def read(self, table: Table, *, until: date | None = None, on: date | None = None) -> DataFrame:
         """The table's rows, at the version that this run saw first."""
         return self.store.read(table, until=until, on=on)
+
+    def tell(self, **facts: Any) -> None:
+        """Adds facts to the line that sums up the run."""
+        self.told |= facts
 
     def publish(
         self,
