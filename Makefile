@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 NIGHTLY := $(PYTHON) jobs/nightly.py --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf format lock conf clean
+.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-quality format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-simulate: setup  ## Measures how the simulated shop is made: bench/results
 
 bench-item-cf: setup  ## Measures item-CF beside implicit and RePlay: bench/results/item_cf.json
 	@$(PYTHON) bench/item_cf.py
+
+bench-quality: setup  ## Measures item-CF's lists on MovieLens: bench/results/quality.json
+	@$(PYTHON) bench/quality.py
 
 bench-topk: setup  ## Measures top-100 retrieval beside Spark's ALS: bench/results/topk.json
 	@$(PYTHON) bench/topk.py

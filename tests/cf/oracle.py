@@ -2,7 +2,9 @@
 
 import numpy as np
 
-EASE_REGULARISATION = 2.0
+from nightshelf.cf.ease import Ease
+
+EASE = Ease(items=1000, regularisation=2.0, noise=0.25)
 
 Neighbours = dict[str, list[tuple[str, float, int]]]
 
@@ -28,9 +30,10 @@ def brute_force(
         others = [
             (items[j], float(shrunk[i, j]), int(co_users[i, j]))
             for j in range(len(items))
-            if j != i and co_users[i, j] >= min_co_users and shrunk[i, j] > 0
+            if j != i and co_users[i, j] >= min_co_users
         ]
-        found[item] = sorted(others, key=lambda o: (-float(f"{o[1]:.11e}"), o[0]))[:k]
+        others.sort(key=lambda o: (-float(f"{abs(o[1]):.11e}"), o[0]))
+        found[item] = sorted(others[:k], key=lambda o: (-float(f"{o[1]:.11e}"), o[0]))
     return {item: others for item, others in found.items() if others}
 
 
@@ -40,7 +43,9 @@ def _similarities(name: str, weights: np.ndarray, co_users: np.ndarray) -> np.nd
     if name == "jaccard":
         return co_users / (users[:, None] + users[None, :] - co_users)
     if name == "ease":
-        inverse = np.linalg.inv(weights.T @ weights + EASE_REGULARISATION * np.eye(len(users)))
+        gram = weights.T @ weights
+        gram += np.diag(EASE.regularisation + EASE.noise * np.diag(gram))
+        inverse = np.linalg.inv(gram)
         return inverse / -np.diag(inverse)
     idf = np.log(weights.shape[1]) - np.log1p((weights > 0).sum(axis=1, keepdims=True))
     if name == "tfidf":

@@ -1,6 +1,7 @@
 """Neighbours against literal values, brute force and implicit."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from nightshelf.cf.plan import Limits, chosen
 from nightshelf.cf.similarities import Similarity, components
 from nightshelf.errors import ConfigError
 from nightshelf.tables.digest import digest
-from tests.cf.oracle import EASE_REGULARISATION, Neighbours, brute_force
+from tests.cf.oracle import EASE, Neighbours, brute_force
 from tests.conftest import Frame
 
 PAIRS = "user_id string, item_id string, weight double"
@@ -38,7 +39,7 @@ LITERAL = [
 def near(pairs: DataFrame, *, blocks: int, parts: int = 2, **options: Any) -> DataFrame:
     """The neighbours by cosine, of all pairs and in full, unless the options say otherwise."""
     given: dict[str, Any] = {"similarity": "cosine", "k": 100, "shrinkage": 0.0, "min_co_users": 1}
-    given["ease"] = Ease(options.pop("ease_items", 1000), EASE_REGULARISATION)
+    given["ease"] = replace(EASE, items=options.pop("ease_items", EASE.items))
     given["limits"] = Limits(blocks=blocks, **{n: options.pop(n) for n in LIMITS & options.keys()})
     return neighbours(pairs.transform(from_pairs(parts)), **(given | options))
 
@@ -129,7 +130,7 @@ def test_beyond_the_head_ease_is_cosine_on_its_scale(frame: Frame) -> None:
 
 def test_an_item_matrix_that_has_no_inverse_is_refused() -> None:
     with pytest.raises(ConfigError, match="ease_regularisation: expected one"):
-        weights(np.array([[1.0, 3.0], [3.0, 1.0]]), 1e-9)
+        weights(np.array([[1.0, 3.0], [3.0, 1.0]]), Ease(2, 1e-9))
 
 
 SMALL = {"task_bytes": 2_000}  # some four slices of users

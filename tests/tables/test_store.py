@@ -47,8 +47,8 @@ def test_a_range_replaces_its_days_at_once(spark: SparkSession, store: Store) ->
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        ([row("a", MONDAY, float("nan"))], r"1 rows with similarity outside \[0, 1e\+09\]"),
-        ([row("a", MONDAY, -0.1)], r"1 rows with similarity outside \[0, 1e\+09\]"),
+        ([row("a", MONDAY, float("nan"))], r"1 rows with similarity outside \[-1e\+09, 1e\+09\]"),
+        ([row("a", MONDAY, -2e9)], r"1 rows with similarity outside \[-1e\+09, 1e\+09\]"),
         ([row("a", MONDAY, 0.5, 0)], r"1 rows with rank outside \[1, any\]"),
         ([("a", 1, None, 0.5, 3, MONDAY)], "1 rows with neighbour_id null"),
         ([row("a", TUESDAY)], "1 rows with ds outside 2026-11-23 to 2026-11-23"),

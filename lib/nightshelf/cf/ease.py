@@ -1,9 +1,12 @@
 """EASE: item weights by a regression of each item on all others, in closed form (Steck 2019).
 
-With X users by items and lambda the regularisation, P = inverse(X'X + lambda I), and the weight of
-item i for item j is -P[i, j] / P[j, j]. It takes the square of the items in memory and their cube
-in time, so it is for the head of a catalogue: the labels that take part in most updates. Items
-beyond it keep their similarities by cosine, brought to the scale of the weights.
+With X users by items, P is the inverse of X'X with lambda and a share of itself added to its
+diagonal (the share stands for noise in histories: Steck 2020, Autoencoders that don't overfit
+towards the identity). The weight of item i for item j is -P[i, j] / P[j, j]; it may be negative.
+
+It takes the square of the items in memory and their cube in time, so it is for the head of a
+catalogue: the labels that take part in most updates. Items beyond it keep their similarities by
+cosine, brought to the scale of the weights.
 """
 
 from dataclasses import dataclass
@@ -29,18 +32,17 @@ Ints = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Ease:
-    """How many items the regression is of, and its lambda."""
+    """How many items the regression is of, its lambda, and the share of noise."""
 
     items: int = 6_000
     regularisation: float = 500.0
+    noise: float = 0.5
 
 
 SIGNIFICANT_BITS = 30  # what libraries for linear algebra agree on
 
 
-def with_ease(
-    cosine: DataFrame, sums: DataFrame, product: Product, regularisation: float
-) -> DataFrame:
+def with_ease(cosine: DataFrame, sums: DataFrame, product: Product, ease: Ease) -> DataFrame:
     """[item_id, rank, neighbour_id, similarity, co_users]: the head by EASE, others by cosine.
 
     sums: packed rows of sums of the product's head, which is solved at once, in one task.
@@ -55,7 +57,7 @@ def with_ease(
             length = np.sqrt(np.diag(products))
             cosines = products / np.outer(length, length)
             found = neighbours(
-                weights(products, regularisation),
+                weights(products, ease),
                 co_users,
                 k=product.k,
                 shrinkage=product.shrinkage,
@@ -103,13 +105,13 @@ def gram(tables: list[pa.Table], catalogue: Catalogue, head: int) -> tuple[Float
     return products, co_users
 
 
-def weights(products: Floats, regularisation: float) -> Floats:
+def weights(products: Floats, ease: Ease) -> Floats:
     """(H, H): row i holds the weights of item i for every other item; 0 on the diagonal.
 
     Works in the memory of `products`, which is lost. Raises ConfigError where no such weights are.
     """
     diagonal = np.diag_indices_from(products)
-    products[diagonal] += regularisation
+    products[diagonal] += ease.regularisation + ease.noise * products[diagonal]
     factor, failed = dpotrf(products.T, lower=True, overwrite_a=True)
     inverse, failed_too = (
         (factor, failed) if failed else dpotri(factor, lower=True, overwrite_c=True)
@@ -117,7 +119,7 @@ def weights(products: Floats, regularisation: float) -> Floats:
     if failed or failed_too:
         raise ConfigError(
             "item_cf.ease_regularisation: expected one that makes the items' products invertible, "
-            f"found {regularisation:g}; make it larger"
+            f"found {ease.regularisation:g}; make it larger"
         )
     inverse = np.tril(inverse)
     inverse += np.tril(inverse, -1).T
@@ -129,13 +131,17 @@ def weights(products: Floats, regularisation: float) -> Floats:
 def neighbours(
     found: Floats, co_users: Ints, *, k: int, shrinkage: float, min_co_users: int, ties: Ints
 ) -> Neighbours:
-    """The k largest weights above 0 in each row, as `kernel.block_neighbours` returns them.
+    """The k weights in each row that are furthest from 0, as `kernel.block_neighbours` has them.
 
-    Shrunk and left out likewise; rounded to SIGNIFICANT_BITS. Works in the memory of `found`.
+    Ranked from the largest to the least, shrunk and left out likewise; rounded to
+    SIGNIFICANT_BITS. Works in the memory of `found`.
     """
     if shrinkage > 0:
         found *= co_users / (co_users + shrinkage)
     found[co_users < max(min_co_users, 1)] = 0.0
     mantissas, exponents = np.frexp(found)
     rounded = np.ldexp(np.rint(np.ldexp(mantissas, SIGNIFICANT_BITS)), exponents - SIGNIFICANT_BITS)
-    return best_of_rows(rounded, co_users, ties, k)
+    target, rank, item, _, count = best_of_rows(np.abs(rounded), co_users, ties, k)
+    value = rounded[target, item]
+    order = np.lexsort((ties[item], -value, target))  # rank counts from 1 in each target still
+    return target, rank, item[order], value[order], count[order]

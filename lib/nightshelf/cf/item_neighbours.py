@@ -59,7 +59,7 @@ def neighbours(
         return found
     wanted = ease or Ease()
     head = replace(product, head=min(wanted.items, len(catalogue)))
-    return with_ease(found, _sums(histories, send(head), plan), head, wanted.regularisation)
+    return with_ease(found, _sums(histories, send(head), plan), head, wanted)
 
 
 def _by_broadcast(histories: DataFrame, product: Broadcast[Product], plan: Plan) -> DataFrame:

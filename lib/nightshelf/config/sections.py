@@ -150,6 +150,9 @@ class ItemCfConfig(Section):
     ease_regularisation: float = Field(
         500.0, gt=0, description="its lambda, in squared weights; larger trusts the counts less"
     )
+    ease_noise: float = Field(
+        0.5, ge=0, le=10, description="its share of noise: larger trusts popular items less"
+    )
     binary: bool = Field(False, description="every pair weighs 1, whatever the events")
     plan: Literal["broadcast", "replicate", "grid"] | None = Field(
         None, description="how the work is spread; null: by what was measured"

@@ -61,7 +61,7 @@ def _neighbours(run: Run, histories: DataFrame, similarity: Similarity) -> DataF
         shrinkage=cf.shrinkage,
         min_co_users=cf.min_co_users,
         limits=limits,
-        ease=Ease(cf.ease_items, cf.ease_regularisation),
+        ease=Ease(cf.ease_items, cf.ease_regularisation, cf.ease_noise),
     )
 
 

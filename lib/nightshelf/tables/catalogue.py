@@ -119,7 +119,7 @@ ITEM_NEIGHBOURS: Final = Table(
         Column(ITEM, STRING),
         Column(RANK, INT, low=1),
         Column(NEIGHBOUR, STRING),
-        Column(SIMILARITY, DOUBLE, low=0.0, high=1e9),
+        Column(SIMILARITY, DOUBLE, low=-1e9, high=1e9),
         Column(CO_USERS, BIGINT, low=1),
         Column(DS, DATE),
     ),
