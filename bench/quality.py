@@ -3,7 +3,8 @@
 Writes results/quality.json. MovieLens 1M, nDCG@10: every rating is a 1; learnt from `train`; the
 number of neighbours and EASE's lambda and noise are chosen by the nDCG of `valid`; for `test` the
 history is `train` and `valid`, whose items are left out; all other items are ranked. The peers go
-by the same rules. MovieLens 100K: 75/25 by user, seed 42, lists of 10, 50 neighbours, EASE as configured.
+by the same rules. MovieLens 100K: 75/25 by user, seed 42, lists of 10, 50 neighbours, EASE as it
+is by default.
 Histories are scored as in a night. Needs the data sets in ../shared/data and says so without them.
 """
 
