@@ -3,11 +3,14 @@
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
 import pytest
+from pyspark.sql import functions as F
 
 from nightshelf.cf.events import Weighing
-from nightshelf.cf.histories import from_events, to_pairs
+from nightshelf.cf.histories import from_events, from_files, to_pairs
 from nightshelf.feedback import positive_events
+from nightshelf.tables import SILVER_EVENTS, Store
 from tests.conftest import Frame
 
 EVENTS = "user_id string, item_id string, event_type string, event_ts timestamp, rating double"
@@ -87,3 +90,38 @@ def test_ratings_count_from_the_threshold_on(frame: Frame) -> None:
     assert sorted(r["item_id"] for r in kept.collect()) == ["a", "d"]
     assert weights(frame, rows, positive_rating=4.0) == {("u", "a"): 2.0, ("u", "d"): 1.0}
     assert weights(frame, rows).keys() == {("u", i) for i in "abcd"}
+
+
+@pytest.mark.parametrize("half_life_days", [None, 3.0])
+def test_files_give_what_rows_give(
+    frame: Frame, store: Store, half_life_days: float | None
+) -> None:
+    """Files of several publishes, with later days, searches without an item and long ids."""
+    rng = np.random.default_rng(4)
+    long = "i" * 1_000
+    for day in (21, 23, 25):
+        rows = []
+        for n in range(200):
+            when = at(day - int(rng.integers(2)), int(rng.integers(24)))
+            kind = str(rng.choice(["click", "purchase", "rating", "search"]))
+            item = None if kind == "search" else f"{long}{2**31 + int(rng.integers(9))}"
+            rating = float(rng.integers(1, 6)) if kind == "rating" else None
+            user = f"{2**40 + int(rng.integers(7))}"
+            rows.append((user, item, kind, when, rating, f"{day}-{n}", when.date()))
+        told = frame(f"{EVENTS}, source_row string, ds date", rows)
+        absent = {
+            c.name: F.lit("s" if c.name == "session_id" else None).cast(c.type)
+            for c in SILVER_EVENTS.columns
+            if c.name not in told.columns
+        }
+        store.publish(
+            told.withColumns(absent), SILVER_EVENTS, date(2026, 11, day),
+            since=date(2026, 11, day - 1),
+        )  # fmt: skip
+    weighing = Weighing(DS, {"click": 1.0, "purchase": 5.0, "rating": 2.0}, 4.0, half_life_days)
+    options: dict[str, Any] = {"max_items_per_user": 6, "parts": 3}
+    of_files = store.contents(SILVER_EVENTS, until=DS).transform(from_files(weighing, **options))
+    of_rows = store.read(SILVER_EVENTS, until=DS).transform(from_events(weighing, **options))
+    found = sorted(map(tuple, of_files.transform(to_pairs).collect()))
+    assert found == sorted(map(tuple, of_rows.transform(to_pairs).collect()))
+    assert len(found) == 7 * 6

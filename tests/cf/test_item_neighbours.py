@@ -198,6 +198,8 @@ def test_the_plan_follows_what_was_measured(
 def test_edge_cases(frame: Frame, pairs: list[tuple[Any, ...]], expected: Neighbours) -> None:
     found = near(frame(PAIRS, pairs), k=3, blocks=2)
     assert_same(told(found), expected)
+    by_ease = told(near(frame(PAIRS, pairs), k=3, blocks=2, similarity="ease"))
+    assert_same(by_ease, brute_force(pairs, 3, 0.0, 1, "ease"), within=1e-8)
 
 
 def test_of_ties_the_smallest_ids_are_kept(frame: Frame) -> None:
