@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scipy.linalg.lapack import dpotrf, dpotri
 
@@ -71,16 +71,27 @@ def with_ease(cosine: DataFrame, sums: DataFrame, product: Product, ease: Ease) 
             )
 
     solved = sums.coalesce(1).mapInArrow(solve, f"{FOUND}, cosine double").toArrow()
-    spark = cosine.sparkSession
     best = solved.filter(pc.equal(solved[RANK], 1))
     scale = (pc.sum(best[SIMILARITY]).as_py() or 0.0) / (pc.sum(best["cosine"]).as_py() or 1.0)
-    of_head = spark.createDataFrame(solved.drop_columns("cosine")) if len(solved) else None
-    ids = product.catalogue.ids.slice(0, head)
-    known = spark.createDataFrame(pa.table({ITEM: ids}))
-    tail = cosine.join(F.broadcast(known), ITEM, "left_anti").withColumn(
+    spark = cosine.sparkSession
+    ids = spark.createDataFrame(pa.table({ITEM: product.catalogue.ids.slice(0, head)}))
+    tail = cosine.join(F.broadcast(ids), ITEM, "left_anti").withColumn(
         SIMILARITY, F.col(SIMILARITY) * scale
     )
-    return tail if of_head is None else of_head.select(*tail.columns).unionByName(tail)
+    return _spread(spark, solved.drop_columns("cosine"), product.plan.blocks).unionByName(tail)
+
+
+def _spread(spark: SparkSession, found: pa.Table, parts: int) -> DataFrame:
+    """The rows of a table as a frame of so many partitions."""
+    sent = spark.sparkContext.broadcast(found)
+    size = -(-len(found) // parts)
+
+    def task(batches: Batches) -> Batches:
+        for batch in batches:
+            for part in batch.column("id").to_pylist():
+                yield from sent.value.slice(part * size, size).to_batches()
+
+    return spark.range(0, parts, 1, parts).mapInArrow(task, FOUND)
 
 
 def gram(tables: list[pa.Table], catalogue: Catalogue, head: int) -> tuple[Floats, Ints]:
