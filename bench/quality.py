@@ -34,7 +34,7 @@ from nightshelf.session import build
 DATA = ROOT.parent / "shared" / "data"
 SIMILARITIES: tuple[Similarity, ...] = ("cosine", "tfidf", "bm25", "jaccard")
 KS = (20, 50, 100, 200)
-EASE_KS = (50, 200, 1_000, 4_000)
+EASE_KS = (200, 4_000)
 EASE = tuple(Ease(10_000, penalty, noise) for penalty in (500.0, 1_000.0) for noise in (0.0, 0.5))
 AT = 10
 PARTS = 4

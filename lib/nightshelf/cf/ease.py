@@ -9,21 +9,23 @@ catalogue: the labels that take part in most updates. Items beyond it keep their
 cosine, brought to the scale of the weights.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, SparkSession
+from pyspark import Broadcast
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from nightshelf.cf.catalogue import Catalogue
 from nightshelf.cf.kernel import Neighbours, best_of_rows
-from nightshelf.cf.packed import Batches, tables
+from nightshelf.cf.packed import SCHEMA, Batches, exchange, packed, part_keys, tables
 from nightshelf.cf.product import FOUND, Product, named
-from nightshelf.columns import ITEM, RANK, SIMILARITY
+from nightshelf.columns import CO_USERS, ITEM, RANK, SIMILARITY
 from nightshelf.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -40,18 +42,26 @@ class Ease:
 
 
 SIGNIFICANT_BITS = 30  # what libraries for linear algebra agree on
+ENTRIES_A_TABLE = 1_000_000
+
+_ENTRY = ("target", RANK, "item", SIMILARITY, CO_USERS)
+_COSINE = "cosine"
 
 
-def with_ease(cosine: DataFrame, sums: DataFrame, product: Product, ease: Ease) -> DataFrame:
+def with_ease(
+    cosine: DataFrame, sums: DataFrame, sent: Broadcast[Product], ease: Ease
+) -> DataFrame:
     """[item_id, rank, neighbour_id, similarity, co_users]: the head by EASE, others by cosine.
 
-    sums: packed rows of sums of the product's head, which is solved at once, in one task.
+    sums: packed rows of sums of the head of the product `sent`; it is solved at once, in one task.
     """
-    head = product.head or len(product.catalogue)
+    head = sent.value.head or len(sent.value.catalogue)
+    keys = part_keys(sent.value.plan.blocks)
 
     def solve(batches: Batches) -> Batches:
         held = [table for _, table in tables(batches)]
         if held:
+            product = sent.value
             products, co_users = gram(held, product.catalogue, head)
             held.clear()
             length = np.sqrt(np.diag(products))
@@ -64,34 +74,38 @@ def with_ease(cosine: DataFrame, sums: DataFrame, product: Product, ease: Ease) 
                 min_co_users=product.min_co_users,
                 ties=product.catalogue.tie,
             )
-            rows = named(product, found)
-            yield pa.RecordBatch.from_arrays(
-                [*rows.columns, pa.array(cosines[found[0], found[2]])],
-                [*rows.schema.names, "cosine"],
-            )
+            entries = dict(zip(_ENTRY, found, strict=True))
+            yield from _cut(pa.table({**entries, _COSINE: cosines[found[0], found[2]]}), keys)
 
-    solved = sums.coalesce(1).mapInArrow(solve, f"{FOUND}, cosine double").toArrow()
-    best = solved.filter(pc.equal(solved[RANK], 1))
-    scale = (pc.sum(best[SIMILARITY]).as_py() or 0.0) / (pc.sum(best["cosine"]).as_py() or 1.0)
-    spark = cosine.sparkSession
-    ids = spark.createDataFrame(pa.table({ITEM: product.catalogue.ids.slice(0, head)}))
+    def best(batches: Batches) -> Batches:
+        for _, table in tables(batches):
+            first = table.filter(pc.equal(table[RANK], 1)).select([SIMILARITY, _COSINE])
+            yield from first.to_batches()
+
+    def name(batches: Batches) -> Batches:
+        for _, table in tables(batches):
+            target, rank, item, similarity, count = (table[n].to_numpy() for n in _ENTRY)
+            yield named(sent.value, (target, rank, item, similarity, count))
+
+    solved = sums.coalesce(1).mapInArrow(solve, SCHEMA).localCheckpoint()
+    mean = (
+        solved.mapInArrow(best, f"{SIMILARITY} double, {_COSINE} double")
+        .agg(F.avg(SIMILARITY), F.avg(_COSINE))
+        .collect()[0]
+    )
+    scale = mean[0] / mean[1] if mean[1] else 1.0
+    ids = cosine.sparkSession.createDataFrame(pa.table({ITEM: sent.value.catalogue.ids[:head]}))
     tail = cosine.join(F.broadcast(ids), ITEM, "left_anti").withColumn(
         SIMILARITY, F.col(SIMILARITY) * scale
     )
-    return _spread(spark, solved.drop_columns("cosine"), product.plan.blocks).unionByName(tail)
+    return exchange(solved, len(keys)).mapInArrow(name, FOUND).unionByName(tail)
 
 
-def _spread(spark: SparkSession, found: pa.Table, parts: int) -> DataFrame:
-    """The rows of a table as a frame of so many partitions."""
-    sent = spark.sparkContext.broadcast(found)
-    size = -(-len(found) // parts)
-
-    def task(batches: Batches) -> Batches:
-        for batch in batches:
-            for part in batch.column("id").to_pylist():
-                yield from sent.value.slice(part * size, size).to_batches()
-
-    return spark.range(0, parts, 1, parts).mapInArrow(task, FOUND)
+def _cut(table: pa.Table, keys: list[int]) -> Iterator[pa.RecordBatch]:
+    """The table packed in pieces, dealt to the keys in turn."""
+    size = max(1, min(ENTRIES_A_TABLE, -(-len(table) // len(keys))))
+    for n, start in enumerate(range(0, len(table), size)):
+        yield packed(keys[n % len(keys)], table.slice(start, size))
 
 
 def gram(tables: list[pa.Table], catalogue: Catalogue, head: int) -> tuple[Floats, Ints]:

@@ -58,8 +58,8 @@ def neighbours(
     if similarity != "ease":
         return found
     wanted = ease or Ease()
-    head = replace(product, head=min(wanted.items, len(catalogue)))
-    return with_ease(found, _sums(histories, send(head), plan), head, wanted)
+    head = send(replace(product, head=min(wanted.items, len(catalogue))))
+    return with_ease(found, _sums(histories, head, plan), head, wanted)
 
 
 def _by_broadcast(histories: DataFrame, product: Broadcast[Product], plan: Plan) -> DataFrame:
