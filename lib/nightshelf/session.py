@@ -30,9 +30,8 @@ SETTINGS: Final = {
     # Rows of packed tables are megabytes each.
     "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
 }
-
-
 SCAN_TASKS_A_CORE: Final = 4
+_SCAN_TASKS: Final = "spark.sql.files.minPartitionNum"
 
 
 def build(config: SparkConfig, app: str, hive: bool = False) -> SparkSession:
@@ -53,8 +52,9 @@ def build(config: SparkConfig, app: str, hive: bool = False) -> SparkSession:
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
     # Spark cuts a scan into a task a core, of uneven sizes: the others would wait for the last.
-    tasks = SCAN_TASKS_A_CORE * spark.sparkContext.defaultParallelism
-    spark.conf.set("spark.sql.files.minPartitionNum", str(tasks))
+    if spark.conf.get(_SCAN_TASKS, None) is None:
+        tasks = SCAN_TASKS_A_CORE * spark.sparkContext.defaultParallelism
+        spark.conf.set(_SCAN_TASKS, str(tasks))
     # PySpark's own copy of an exception that is raised anyway.
     logging.getLogger("DataFrameQueryContextLogger").disabled = True
     logging.getLogger("SQLQueryContextLogger").disabled = True

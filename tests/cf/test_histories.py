@@ -1,14 +1,17 @@
 """Weights of (user, item) pairs: types, decay, days, the cap."""
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_events, from_files, to_pairs
+from nightshelf.config import WarehouseConfig
 from nightshelf.feedback import positive_events
 from nightshelf.tables import SILVER_EVENTS, Store
 from tests.conftest import Frame
@@ -94,9 +97,10 @@ def test_ratings_count_from_the_threshold_on(frame: Frame) -> None:
 
 @pytest.mark.parametrize("half_life_days", [None, 3.0])
 def test_files_give_what_rows_give(
-    frame: Frame, store: Store, half_life_days: float | None
+    spark: SparkSession, frame: Frame, tmp_path: Path, half_life_days: float | None
 ) -> None:
     """Files of several publishes, with later days, searches without an item and long ids."""
+    store = Store(spark, WarehouseConfig(root=str(tmp_path / "a [shop]*")), "run-1")
     rng = np.random.default_rng(4)
     long = "i" * 1_000
     for day in (21, 23, 25):

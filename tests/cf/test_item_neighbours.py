@@ -1,65 +1,28 @@
 """Neighbours against literal values, brute force and implicit."""
 
-from collections import Counter
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as limits
-from hypothesis import strategies as st
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightshelf.cf.catalogue import measured
-from nightshelf.cf.ease import Ease, weights
 from nightshelf.cf.histories import from_pairs
-from nightshelf.cf.item_neighbours import neighbours
-from nightshelf.cf.kernel import Scoring, block_neighbours
-from nightshelf.cf.kernel import histories as rows_of
 from nightshelf.cf.plan import Limits, chosen
 from nightshelf.cf.similarities import Similarity, components
-from nightshelf.errors import ConfigError
 from nightshelf.tables.digest import digest
-from tests.cf.oracle import EASE, Neighbours, brute_force
+from tests.cf.oracle import Neighbours, brute_force
+from tests.cf.shop import PAIRS, assert_same, near, random_pairs, told
 from tests.conftest import Frame
 
-PAIRS = "user_id string, item_id string, weight double"
-LIMITS = {"plan", "broadcast_bytes", "task_bytes"}
 LITERAL = [
     ("u1", "a", 1.0), ("u1", "b", 1.0),
     ("u2", "a", 1.0), ("u2", "b", 1.0), ("u2", "c", 1.0),
     ("u3", "c", 2.0), ("u3", "d", 1.0),
     ("u4", "a", 1.0),
 ]  # fmt: skip
-
-
-def near(pairs: DataFrame, *, blocks: int, parts: int = 2, **options: Any) -> DataFrame:
-    """The neighbours by cosine, of all pairs and in full, unless the options say otherwise."""
-    given: dict[str, Any] = {"similarity": "cosine", "k": 100, "shrinkage": 0.0, "min_co_users": 1}
-    given["ease"] = replace(EASE, items=options.pop("ease_items", EASE.items))
-    given["limits"] = Limits(blocks=blocks, **{n: options.pop(n) for n in LIMITS & options.keys()})
-    return neighbours(pairs.transform(from_pairs(parts)), **(given | options))
-
-
-def told(found: DataFrame) -> Neighbours:
-    rows = found.orderBy("item_id", "rank").collect()
-    lists: Neighbours = {}
-    for r in rows:
-        lists.setdefault(r["item_id"], []).append(
-            (r["neighbour_id"], r["similarity"], r["co_users"])
-        )
-        assert r["rank"] == len(lists[r["item_id"]])
-    return lists
-
-
-def assert_same(ours: Neighbours, theirs: Neighbours, within: float = 4e-12) -> None:
-    assert ours.keys() == theirs.keys()
-    for item, others in theirs.items():
-        assert [(i, n) for i, _, n in ours[item]] == [(i, n) for i, _, n in others], item
-        assert [s for _, s, _ in ours[item]] == pytest.approx([s for _, s, _ in others], rel=within)
 
 
 def test_a_literal_shop(frame: Frame) -> None:
@@ -83,20 +46,6 @@ def test_shrinkage_and_least_co_users(frame: Frame) -> None:
     )
 
 
-def random_pairs(seed: int, users: int, items: int, n: int) -> list[tuple[str, str, float]]:
-    rng = np.random.default_rng(seed)
-    chosen = {
-        (f"u{u}", f"i{int(i)}"): float(w)
-        for u, i, w in zip(
-            rng.integers(0, users, n),
-            (items * rng.random(n) ** 2).astype(int),
-            rng.integers(1, 9, n) / 4,
-            strict=True,
-        )
-    }
-    return [(user, item, weight) for (user, item), weight in sorted(chosen.items())]
-
-
 @pytest.mark.parametrize("similarity", ["cosine", "tfidf", "bm25", "jaccard", "ease"])
 @pytest.mark.parametrize(("shrinkage", "min_co_users", "k"), [(0.0, 1, 100), (5.0, 2, 4)])
 def test_equals_brute_force(
@@ -107,30 +56,6 @@ def test_equals_brute_force(
     found = near(frame(PAIRS, pairs), blocks=3, similarity=similarity, **options)
     # The logarithms of tfidf and bm25 are no whole multiples of a unit.
     assert_same(told(found), brute_force(pairs, similarity=similarity, **options), within=1e-7)
-
-
-def test_beyond_the_head_ease_is_cosine_on_its_scale(frame: Frame) -> None:
-    pairs = random_pairs(5, users=60, items=40, n=700)
-    lengths = Counter(user for user, _, _ in pairs)
-    cost: Counter[str] = Counter()
-    for user, item, _ in pairs:
-        cost[item] += lengths[user]
-    head = set(sorted(cost, key=lambda item: (-cost[item], item))[:12])
-    found = told(near(frame(PAIRS, pairs), blocks=2, similarity="ease", ease_items=12))
-    cosine = told(near(frame(PAIRS, pairs), blocks=2))
-    theirs = {item: {i: s for i, s, _ in cosine[item]} for item in cosine}
-    best = [(item, *found[item][0]) for item in head]
-    scale = sum(s for _, _, s, _ in best) / sum(theirs[item][i] for item, i, _, _ in best)
-    for item in head:
-        assert {i for i, _, _ in found[item]} < head
-    for item in found.keys() - head:
-        expected = [(i, pytest.approx(s * scale), n) for i, s, n in cosine[item]]
-        assert found[item] == expected
-
-
-def test_an_item_matrix_that_has_no_inverse_is_refused() -> None:
-    with pytest.raises(ConfigError, match="ease_regularisation: expected one"):
-        weights(np.array([[1.0, 3.0], [3.0, 1.0]]), Ease(2, 1e-9))
 
 
 SMALL = {"task_bytes": 2_000}  # some four slices of users
@@ -241,47 +166,6 @@ def test_a_user_with_the_whole_catalogue(frame: Frame, weighted: bool) -> None:
     ]
     found = near(frame(PAIRS, pairs), k=59, shrinkage=2.0, min_co_users=1, blocks=3)
     assert_same(told(found), brute_force(pairs, 59, 2.0, 1))
-
-
-@limits(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.dictionaries(st.integers(0, 8), st.integers(1, 3), min_size=1), min_size=1, max_size=12
-    ),
-    st.integers(1, 9),
-    st.booleans(),
-    st.sets(st.integers(0, 8), min_size=1),
-)
-def test_the_kernel_equals_brute_force(
-    histories: list[dict[int, int]], k: int, weighted: bool, targets: set[int]
-) -> None:
-    """Of any items as targets, with units and, without, by counting co-users."""
-    items = np.array([i for history in histories for i in history], dtype=np.int32)
-    units = np.array([w for history in histories for w in history.values()], dtype=np.int32)
-    indptr = np.cumsum([0, *map(len, histories)]).astype(np.int64)
-    squares = np.bincount(items, weights=units**2.0 if weighted else None, minlength=9)
-    scoring = Scoring(
-        factors=1 / np.sqrt(np.maximum(squares, 1)),
-        users=np.bincount(items, minlength=9),
-        ties=np.arange(9, dtype=np.int32),
-        k=k,
-        shrinkage=1.0,
-        min_co_users=1,
-        jaccard=False,
-    )
-    rows = rows_of(indptr, items.astype(np.uint16), units if weighted else None)
-    found = block_neighbours(rows, np.array(sorted(targets), dtype=np.int32), scoring)
-    lists: Neighbours = {}
-    for target, rank, other, similarity, count in zip(*(c.tolist() for c in found), strict=True):
-        lists.setdefault(str(target), []).append((str(other), similarity, count))
-        assert rank == len(lists[str(target)])
-    pairs = [
-        (str(u), str(i), float(w if weighted else 1))
-        for u, history in enumerate(histories)
-        for i, w in history.items()
-    ]
-    expected = brute_force(pairs, k, 1.0, 1)
-    assert_same(lists, {i: others for i, others in expected.items() if int(i) in targets})
 
 
 @pytest.mark.slow

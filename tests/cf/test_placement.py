@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.cf.placement import keys_by_partition, spark_hash
+from nightshelf.cf.placement import part_keys, spark_hash
 
 
 def test_equals_the_hash_of_spark(spark: SparkSession) -> None:
@@ -17,7 +17,7 @@ def test_equals_the_hash_of_spark(spark: SparkSession) -> None:
 
 @pytest.mark.parametrize("partitions", [1, 2, 7])
 def test_each_key_has_a_partition_of_its_own(spark: SparkSession, partitions: int) -> None:
-    keys = keys_by_partition(partitions)
+    keys = part_keys(partitions)
     frame = spark.createDataFrame([(k,) for k in reversed(keys)], "key int")
     placed = frame.repartition(partitions, "key").select("key", F.spark_partition_id())
     assert {r[0]: r[1] for r in placed.collect()} == {k: n for n, k in enumerate(keys)}

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numba import njit
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from nightshelf.cf.coding import places
 from nightshelf.cf.histories import Histories
 from nightshelf.cf.packed import Batches, Step, tables
 from nightshelf.columns import ITEM
@@ -58,8 +58,7 @@ class Catalogue:
 
     def labels(self, ids: pa.Array) -> Ints:
         """(len(ids),): the label of each id; -1 where the catalogue hasn't got it."""
-        found = pc.fill_null(pc.index_in(ids, value_set=self.ids), -1)
-        return np.asarray(found.to_numpy(zero_copy_only=False), np.int32)
+        return places(ids, self.ids)
 
 
 def measured(histories: DataFrame, components: Components) -> Catalogue:

@@ -23,13 +23,21 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from nightshelf.cf.catalogue import Catalogue
 from nightshelf.cf.kernel import Neighbours, best_of_rows
-from nightshelf.cf.packed import SCHEMA, Batches, exchange, packed, part_keys, tables
+from nightshelf.cf.packed import SCHEMA, Batches, exchange, packed, tables
+from nightshelf.cf.placement import part_keys
 from nightshelf.cf.product import FOUND, Product, named
 from nightshelf.columns import CO_USERS, ITEM, RANK, SIMILARITY
 from nightshelf.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
+
+
+SIGNIFICANT_BITS = 30  # what libraries for linear algebra agree on
+ENTRIES_A_TABLE = 1_000_000
+
+_ENTRY = ("target", RANK, "item", SIMILARITY, CO_USERS)
+_COSINE = "cosine"
 
 
 @dataclass(frozen=True)
@@ -39,13 +47,6 @@ class Ease:
     items: int = 6_000
     regularisation: float = 500.0
     noise: float = 0.5
-
-
-SIGNIFICANT_BITS = 30  # what libraries for linear algebra agree on
-ENTRIES_A_TABLE = 1_000_000
-
-_ENTRY = ("target", RANK, "item", SIMILARITY, CO_USERS)
-_COSINE = "cosine"
 
 
 def with_ease(
@@ -137,11 +138,10 @@ def weights(products: Floats, ease: Ease) -> Floats:
     """
     diagonal = np.diag_indices_from(products)
     products[diagonal] += ease.regularisation + ease.noise * products[diagonal]
-    factor, failed = dpotrf(products.T, lower=True, overwrite_a=True)
-    inverse, failed_too = (
-        (factor, failed) if failed else dpotri(factor, lower=True, overwrite_c=True)
-    )
-    if failed or failed_too:
+    inverse, failed = dpotrf(products.T, lower=True, overwrite_a=True)
+    if not failed:
+        inverse, failed = dpotri(inverse, lower=True, overwrite_c=True)
+    if failed:
         raise ConfigError(
             "item_cf.ease_regularisation: expected one that makes the items' products invertible, "
             f"found {ease.regularisation:g}; make it larger"

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nightshelf.cf.coding import bounds, compact, encoded
 from nightshelf.cf.grouping import order_of
-from nightshelf.cf.packed import Batches, Step, packed, part_keys
+from nightshelf.cf.packed import Batches, Step, packed
+from nightshelf.cf.placement import part_keys
 from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, RATING, USER
 
 WEIGHT_BITS = 40  # weights are multiples of 2**-40: a year at a half-life of ten days still counts
@@ -46,16 +48,15 @@ class Weighing:
 
         0 for events without a user or an item, and for those after `as_of`.
         """
-        kinds = _encoded(events.column(EVENT_TYPE))
-        of_kind = np.array([self.event_weights.get(k, 0.0) for k in kinds.dictionary.to_pylist()])
-        weight = np.append(of_kind, 0.0)[kinds.indices.to_numpy()]  # the last one for null
+        kinds = encoded(events.column(EVENT_TYPE))
+        names = [*kinds.dictionary.to_pylist(), None]  # the last one, index -1, for null
+        weight = np.array([self.event_weights.get(name, 0.0) for name in names])[kinds.indices]
         for column in (USER, ITEM):
             weight[events.column(column).is_null().to_numpy()] = 0.0
         if self.positive_rating is not None:
             rating = pc.fill_null(events.column(RATING), float("-inf")).to_numpy()
-            named = kinds.dictionary.to_pylist()
-            rated = kinds.indices.to_numpy() == (named.index("rating") if "rating" in named else -1)
-            weight[rated & ~(rating >= self.positive_rating)] = 0.0
+            is_rating = np.array([name == "rating" for name in names])[kinds.indices]
+            weight[is_rating & ~(rating >= self.positive_rating)] = 0.0
         age = self._end() - stamps(events)
         weight[age <= 0] = 0.0
         if self.half_life_days is not None:
@@ -85,17 +86,17 @@ def deal(measure: Callable[[pa.Table], tuple[Longs, Longs]], parts: int) -> Step
         amounts, at = measure(events)
         kept = np.flatnonzero(amounts)
         amounts, at = amounts[kept], at[kept]
-        user, item = (_encoded(events.column(name)) for name in (USER, ITEM))
+        user, item = (encoded(events.column(name)) for name in (USER, ITEM))
         users, items = user.indices.to_numpy()[kept], item.indices.to_numpy()[kept]
         part = _part_of(user.dictionary, parts)[users]
         order = order_of(part, parts)
-        bounds = np.concatenate([[0], np.cumsum(np.bincount(part, minlength=parts))])
-        for key, start, end in zip(keys, bounds[:-1], bounds[1:], strict=True):
+        starts = bounds(part, parts)
+        for key, start, end in zip(keys, starts[:-1], starts[1:], strict=True):
             if end > start:
                 mine = order[start:end]
                 columns = {
-                    USER: _compact(user.dictionary, users[mine]),
-                    ITEM: _compact(item.dictionary, items[mine]),
+                    USER: compact(user.dictionary, users[mine]),
+                    ITEM: compact(item.dictionary, items[mine]),
                     "amount": amounts[mine],
                     "stamp": at[mine],
                 }
@@ -117,26 +118,8 @@ def deal(measure: Callable[[pa.Table], tuple[Longs, Longs]], parts: int) -> Step
     return task
 
 
-def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """The column as one dictionary array; null becomes the index -1, which is in no dictionary."""
-    whole = column.combine_chunks()
-    if not pa.types.is_dictionary(whole.type):
-        whole = whole.dictionary_encode()
-    return pa.DictionaryArray.from_arrays(
-        pc.fill_null(whole.indices, -1), whole.dictionary, safe=False
-    )
-
-
 def _part_of(users: pa.Array, parts: int) -> Ints:
     """(U,): the part of each user, by a hash of the id that is the same everywhere."""
     ids = users.to_numpy(zero_copy_only=False)
     hashes = pd.util.hash_array(ids, categorize=False)
     return np.asarray(hashes % np.uint64(parts), np.int32)
-
-
-def _compact(dictionary: pa.Array, codes: Ints) -> pa.DictionaryArray:
-    """Coded strings with only those that occur in the dictionary."""
-    used = np.zeros(len(dictionary), np.bool_)
-    used[codes] = True
-    place = np.cumsum(used, dtype=np.int32) - 1
-    return pa.DictionaryArray.from_arrays(place[codes], dictionary.filter(pa.array(used)))

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
+from nightshelf.cf.coding import by_id
 from nightshelf.cf.events import COLUMNS, WEIGHT_BITS, Weighing, deal, stamps
 from nightshelf.cf.grouping import capped, grouped
 from nightshelf.cf.packed import (
@@ -95,12 +95,7 @@ def from_events(
     `binary`. Of each user only the newest `max_items_per_user` items are kept, ties by item_id.
     """
     dealt = deal(_measure(weighing), parts)
-
-    def transform(events: DataFrame) -> DataFrame:
-        sent = events.select(*COLUMNS).mapInArrow(dealt, SCHEMA)
-        return exchange(sent, parts).mapInArrow(_gather(max_items_per_user, binary), SCHEMA)
-
-    return transform
+    return lambda events: _packed(events.select(*COLUMNS), dealt, parts, max_items_per_user, binary)
 
 
 def from_files(
@@ -115,11 +110,7 @@ def from_files(
     def scan(batches: Batches) -> Batches:
         return dealt(rows(batches, SILVER_EVENTS, COLUMNS))
 
-    def transform(files: DataFrame) -> DataFrame:
-        sent = files.mapInArrow(scan, SCHEMA)
-        return exchange(sent, parts).mapInArrow(_gather(max_items_per_user, binary), SCHEMA)
-
-    return transform
+    return lambda files: _packed(files, scan, parts, max_items_per_user, binary)
 
 
 def from_pairs(parts: int) -> Transform:
@@ -129,11 +120,13 @@ def from_pairs(parts: int) -> Transform:
         weights = pairs.column(WEIGHT).to_numpy() * float(1 << WEIGHT_BITS)
         return np.rint(weights).astype(np.int64), np.zeros(len(weights), np.int64)
 
-    def transform(pairs: DataFrame) -> DataFrame:
-        sent = pairs.select(USER, ITEM, WEIGHT).mapInArrow(deal(measure, parts), SCHEMA)
-        return exchange(sent, parts).mapInArrow(_gather(None, False), SCHEMA)
+    dealt = deal(measure, parts)
+    return lambda pairs: _packed(pairs.select(USER, ITEM, WEIGHT), dealt, parts, None, False)
 
-    return transform
+
+def _packed(frame: DataFrame, dealt: Step, parts: int, cap: int | None, binary: bool) -> DataFrame:
+    """The histories of what `dealt` makes of the frame's batches."""
+    return exchange(frame.mapInArrow(dealt, SCHEMA), parts).mapInArrow(_gather(cap, binary), SCHEMA)
 
 
 def _measure(weighing: Weighing) -> Callable[[pa.Table], tuple[Longs, Longs]]:
@@ -173,21 +166,16 @@ def _gather(cap: int | None, binary: bool) -> Step:
 
 def _histories(rows: pa.Table, cap: int | None, binary: bool) -> Histories:
     user, item, amount, stamp = (column.combine_chunks() for column in rows.columns)
-    by_id = pc.sort_indices(item.dictionary).to_numpy()
-    code = np.empty(len(by_id), np.int32)
-    code[by_id] = np.arange(len(by_id), dtype=np.int32)
+    ids, code = by_id(item)
     indptr, items, weights, last = grouped(
         user.indices.to_numpy(),
-        code[item.indices.to_numpy()],
+        code,
         amount.to_numpy(),
         stamp.to_numpy(),
         len(user.dictionary),
-        len(code),
+        len(ids),
     )
     if binary:
         weights = np.where(weights > 0, np.int64(1 << WEIGHT_BITS), 0)
     indptr, kept = capped(indptr, weights, last, len(items) if cap is None else cap)
-    return Histories(
-        user.dictionary, item.dictionary.take(pa.array(by_id)), indptr,
-        items[kept], weights[kept],
-    )  # fmt: skip
+    return Histories(user.dictionary, ids, indptr, items[kept], weights[kept])

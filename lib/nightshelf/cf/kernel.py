@@ -132,52 +132,54 @@ def top_k(rows: Rows, owners: Owners, targets: Ints, scoring: Scoring, counted: 
     sums, counts = np.zeros(0 if counted else n_items, np.int64), np.zeros(n_items, np.int32)
     width = min(scoring.k, max(n_items - 1, 0))
     scores, best = np.empty(n_items, np.float64), np.empty(width, np.int32)
-    size = len(targets) * width
-    out_target, out_rank = np.empty(size, np.int32), np.empty(size, np.int32)
-    out_item, out_similarity = np.empty(size, np.int32), np.empty(size, np.float64)
-    out_count = np.empty(size, np.int64)
+    found = _room(len(targets) * width)
     filled = 0
     for t in range(len(targets)):
         accumulate(rows, owners, t, counts, sums)
         counts[targets[t]] = 0
         _score(scores, counts, sums, targets[t], scoring)
         length = _best(best, scores, scoring.ties)
-        for i in range(length):
-            out_target[filled] = targets[t]
-            out_rank[filled] = i + 1
-            out_item[filled] = best[i]
-            out_similarity[filled] = scores[best[i]]
-            out_count[filled] = counts[best[i]]
-            filled += 1
+        filled = _write(found, filled, targets[t], best[:length], scores, counts)
         counts[:] = 0
         sums[:] = 0
-    return (
-        out_target[:filled],
-        out_rank[:filled],
-        out_item[:filled],
-        out_similarity[:filled],
-        out_count[:filled],
-    )
+    return _filled(found, filled)
 
 
 @njit(cache=CACHED, nogil=True)
 def best_of_rows(scores: Floats, counts: Ints, ties: Ints, k: int) -> Neighbours:
     """The k best above 0 of each row of scores (T, I), as `block_neighbours` returns them."""
     best = np.empty(min(k, scores.shape[1]), np.int32)
-    size = len(scores) * len(best)
-    target, rank, item = (
-        np.empty(size, np.int32),
-        np.empty(size, np.int32),
-        np.empty(size, np.int32),
-    )
-    score, count = np.empty(size, np.float64), np.empty(size, np.int64)
+    found = _room(len(scores) * len(best))
     filled = 0
     for t in range(len(scores)):
-        for i in range(_best(best, scores[t], ties)):
-            target[filled], rank[filled], item[filled] = t, i + 1, best[i]
-            score[filled], count[filled] = scores[t, best[i]], counts[t, best[i]]
-            filled += 1
-    return target[:filled], rank[:filled], item[:filled], score[:filled], count[:filled]
+        length = _best(best, scores[t], ties)
+        filled = _write(found, filled, t, best[:length], scores[t], counts[t])
+    return _filled(found, filled)
+
+
+@njit(cache=CACHED, nogil=True)
+def _room(size: int) -> Neighbours:
+    target, rank = np.empty(size, np.int32), np.empty(size, np.int32)
+    item, similarity = np.empty(size, np.int32), np.empty(size, np.float64)
+    return target, rank, item, similarity, np.empty(size, np.int64)
+
+
+@njit(cache=CACHED, nogil=True)
+def _write(
+    found: Neighbours, filled: int, target: int, best: Ints, scores: Floats, counts: Ints
+) -> int:
+    """Writes a target's best behind what is filled; returns how much is filled then."""
+    of, rank, item, similarity, count = found
+    for i in range(len(best)):
+        of[filled + i], rank[filled + i], item[filled + i] = target, i + 1, best[i]
+        similarity[filled + i], count[filled + i] = scores[best[i]], counts[best[i]]
+    return filled + len(best)
+
+
+@njit(cache=CACHED, nogil=True)
+def _filled(found: Neighbours, filled: int) -> Neighbours:
+    target, rank, item, similarity, count = found
+    return target[:filled], rank[:filled], item[:filled], similarity[:filled], count[:filled]
 
 
 @njit(cache=CACHED, nogil=True)

@@ -13,8 +13,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from nightshelf.cf.placement import keys_by_partition
-
 Batches = Iterable[pa.RecordBatch]
 Step = Callable[[Batches], Batches]
 
@@ -66,11 +64,6 @@ def gathered(batches: Batches) -> tuple[int, list[pa.Table]]:
 def exchange(frame: DataFrame, parts: int) -> DataFrame:
     """The packed frame with all rows of a part in one partition, and no two parts in the same.
 
-    Parts are counted from 0 to `parts` - 1 by `part_keys`.
+    Parts are counted from 0 to `parts` - 1 by `placement.part_keys`.
     """
     return frame.repartition(parts, "part")
-
-
-def part_keys(parts: int) -> list[int]:
-    """The value of `part` for each of `parts` parts."""
-    return keys_by_partition(parts)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from nightshelf.cf.coding import bounds
 from nightshelf.cf.kernel import Neighbours, Owners, Rows, Scoring, accumulate, owners_of, top_k
 from nightshelf.cf.packed import lists
 from nightshelf.compiled import CACHED
@@ -48,9 +49,8 @@ def merged_neighbours(table: pa.Table, targets: Ints, scoring: Scoring) -> Neigh
         column["sums"].flatten().to_numpy() if "sums" in column else np.empty(0, np.int64),
     )
     places = np.searchsorted(targets, target)
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(targets)))])
     order = np.argsort(places, kind="stable").astype(np.uint32)
-    owners = Owners(bounds.astype(np.uint64), order, np.empty(0, np.int32))
+    owners = Owners(bounds(places, len(targets)).astype(np.uint64), order, np.empty(0, np.int32))
     return top_k(rows, owners, targets, scoring, "sums" not in column)
 
 

@@ -4,7 +4,7 @@ _WORD = 0xFFFFFFFF
 _SEED = 42
 
 
-def keys_by_partition(partitions: int) -> list[int]:
+def part_keys(partitions: int) -> list[int]:
     """INT keys of which the n-th goes to partition n of `repartition(partitions, key)`.
 
     A few heavy keys hashed at random leave some partitions with two and some with none.

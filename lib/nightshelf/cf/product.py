@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pyspark import Broadcast
 
 from nightshelf.cf.catalogue import Catalogue
+from nightshelf.cf.coding import offsets
 from nightshelf.cf.histories import Histories
 from nightshelf.cf.kernel import Labels, Neighbours, Rows, Scoring, label_type
 from nightshelf.cf.kernel import histories as rows_of
@@ -56,7 +57,7 @@ class Product:
         kept = entries < (len(self.catalogue) if self.head is None else self.head)
         lengths = np.bincount(owners[kept], minlength=len(some.users))
         kept &= lengths[owners] > 1
-        indptr = np.concatenate([[0], np.cumsum(lengths[lengths > 1])])
+        indptr = offsets(lengths[lengths > 1])
         items = entries[kept].astype(label_type(len(self.catalogue)))
         if self.catalogue.even:
             return indptr, items, None
@@ -90,9 +91,10 @@ def joined(held: list[pa.Table]) -> Rows:
     columns = [[chunk for table in held for chunk in table[n].chunks] for n in held[0].column_names]
     items, *units = ([chunk.flatten().to_numpy() for chunk in chunks] for chunks in columns)
     lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in columns[0]])
-    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     held.clear()
-    return rows_of(indptr, np.concatenate(items), np.concatenate(units[0]) if units else None)
+    return rows_of(
+        offsets(lengths), np.concatenate(items), np.concatenate(units[0]) if units else None
+    )
 
 
 def named(product: Product, found: Neighbours) -> pa.RecordBatch:

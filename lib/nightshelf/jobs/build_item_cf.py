@@ -1,7 +1,7 @@
 """Item-based collaborative filtering: silver.events -> gold.item_neighbours."""
 
 from datetime import date, timedelta
-from typing import Any, get_args
+from typing import get_args
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -10,7 +10,7 @@ from nightshelf.cf.ease import Ease
 from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_files, parts_for
 from nightshelf.cf.item_neighbours import neighbours
-from nightshelf.cf.packed import part_keys
+from nightshelf.cf.placement import part_keys
 from nightshelf.cf.plan import Limits
 from nightshelf.cf.similarities import Similarity
 from nightshelf.columns import DS, ITEM, USER
@@ -31,8 +31,8 @@ def run(run: Run) -> None:
     parts = parts_for(run.rows_in, run.spark.sparkContext.defaultParallelism)
     histories = _histories(run, run.ds, parts).persist()  # measured, then multiplied
     found = _neighbours(run, histories, similarity)
-    about = {"similarity": similarity}
-    run.publish(found.withColumn(DS, F.lit(run.ds)), ITEM_NEIGHBOURS, about=about)
+    published = found.withColumn(DS, F.lit(run.ds))
+    run.publish(published, ITEM_NEIGHBOURS, about={"similarity": similarity})
     histories.unpersist()
 
 
@@ -85,8 +85,7 @@ def _chosen(run: Run) -> Similarity:
     )
     histories.unpersist()
     chosen = best(judged, OTHERWISE)
-    figures: dict[str, Any] = dict(judged.items())
-    run.tell(similarity=chosen, valid_ndcg=figures, valid_since=first.isoformat())
+    run.tell(similarity=chosen, valid_ndcg=judged, valid_since=first.isoformat())
     return chosen
 
 

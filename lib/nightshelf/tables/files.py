@@ -1,6 +1,7 @@
 """Files on any Hadoop file system, by URI."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,11 @@ class FileInfo:
     size: int
     modified: float
     is_dir: bool
+
+
+def literal(path: str) -> str:
+    """The path as a Hadoop glob that matches it alone: Spark takes the paths it loads for globs."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
 
 
 class Files:

@@ -18,7 +18,7 @@ from nightshelf.errors import MissingInputError
 from nightshelf.tables.audit import audit, conform
 from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
-from nightshelf.tables.files import Files
+from nightshelf.tables.files import Files, literal
 from nightshelf.tables.locks import lock
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
@@ -85,7 +85,9 @@ class Store:
         files = self.read(table, until=until, on=on).inputFiles()
         if not files:
             return self.spark.createDataFrame([], "content binary")
-        return self.spark.read.format("binaryFile").load(files).select("content")
+        return (
+            self.spark.read.format("binaryFile").load([literal(f) for f in files]).select("content")
+        )
 
     def has(self, table: Table, on: date) -> bool:
         """Whether a day of the table was published with rows."""
