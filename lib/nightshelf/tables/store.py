@@ -152,7 +152,7 @@ class Store:
         self.files.delete(staging)
         try:
             self.stage(conform(frame, table), staging)
-            staged = self.spark.read.schema(table.schema).parquet(staging)
+            staged = self.spark.read.schema(table.schema).parquet(literal(staging))
             rows = audit(staged, table, since, ds)
             if not self.dry_run:
                 with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
