@@ -1,10 +1,10 @@
 """How good item-CF's lists are on MovieLens, beside implicit and an EASE in plain numpy.
 
 Writes results/quality.json. MovieLens 1M, nDCG@10: every rating is a 1; learnt from `train`; the
-number of neighbours and EASE's lambda and noise are chosen by the nDCG of `valid`; for `test` the
-history is `train` and `valid`, whose items are left out; all other items are ranked. The peers go
-by the same rules. MovieLens 100K: 75/25 by user, seed 42, lists of 10, 50 neighbours, EASE as it
-is by default.
+number of neighbours, of items or of users, and EASE's lambda and noise are chosen by the nDCG of
+`valid`; for `test` the history is `train` and `valid`, whose items are left out; all other items
+are ranked. The peers go by the same rules. MovieLens 100K: 75/25 by user, seed 42, lists of 10, 50
+neighbours, EASE and user-based CF as they are by default.
 Histories are scored as in a night. Needs the data sets in ../shared/data and says so without them.
 """
 
@@ -27,6 +27,8 @@ from nightshelf.cf.item_neighbours import neighbours
 from nightshelf.cf.plan import Limits
 from nightshelf.cf.scoring import best_unseen
 from nightshelf.cf.similarities import Similarity
+from nightshelf.cf.user_based import Likeness, best_of_similar_users
+from nightshelf.columns import Transform
 from nightshelf.config import SparkConfig
 from nightshelf.evaluation.ranking_metrics import user_metrics
 from nightshelf.session import build
@@ -35,6 +37,7 @@ DATA = ROOT.parent / "shared" / "data"
 SIMILARITIES: tuple[Similarity, ...] = ("cosine", "tfidf", "bm25", "jaccard")
 KS = (20, 50, 100, 200)
 EASE_KS = (200, 4_000)
+USER_KS = (50, 200)
 EASE = tuple(Ease(10_000, penalty, noise) for penalty in (500.0, 1_000.0) for noise in (0.0, 0.5))
 AT = 10
 PARTS = 4
@@ -66,9 +69,20 @@ def strongest(near: DataFrame, k: int) -> DataFrame:
     return near.withColumn("place", F.row_number().over(order)).where(F.col("place") <= k)
 
 
-def judged(near: DataFrame, history: DataFrame, relevant: DataFrame) -> dict[str, float]:
-    """Means over the users with a relevant item of the metrics of 10 unseen items."""
-    lists = history.transform(best_unseen(near, history, n=AT, parts=PARTS))
+def by_items(near: DataFrame) -> Transform:
+    """Packed histories -> lists of 10 unseen items, by item-CF."""
+    return lambda history: history.transform(best_unseen(near, history, n=AT, parts=PARTS))
+
+
+def by_users(likeness: Likeness) -> Transform:
+    """Packed histories -> lists of 10 unseen items, by user-based CF."""
+    return lambda history: history.transform(
+        best_of_similar_users(likeness, history, n=AT, parts=PARTS)
+    )
+
+
+def judged(lists: DataFrame, relevant: DataFrame) -> dict[str, float]:
+    """Means over the users with a relevant item of the metrics of 10 items."""
     metrics = lists.transform(user_metrics(relevant, [AT]))
     names = [name for name in metrics.columns if name.endswith(f"@{AT}")]
     found = metrics.agg(*(F.avg(name).alias(name) for name in names)).collect()[0]
@@ -76,19 +90,19 @@ def judged(near: DataFrame, history: DataFrame, relevant: DataFrame) -> dict[str
 
 
 def chosen(
-    models: Iterable[tuple[dict[str, Any], DataFrame]],
+    models: Iterable[tuple[dict[str, Any], Transform]],
     splits: dict[str, DataFrame],
     histories: dict[str, DataFrame],
 ) -> dict[str, Any]:
     """The test figures of the model that is best on valid, and what was chosen."""
-    best: tuple[float, dict[str, Any], DataFrame] | None = None
-    for told, near in models:
-        value = judged(near, histories["train"], splits["valid"])[f"ndcg@{AT}"]
+    best: tuple[float, dict[str, Any], Transform] | None = None
+    for told, listed in models:
+        value = judged(histories["train"].transform(listed), splits["valid"])[f"ndcg@{AT}"]
         if best is None or value > best[0]:
-            best = (value, told, near)
+            best = (value, told, listed)
     assert best is not None
-    value, told, near = best
-    tested = judged(near, histories["both"], splits["test"])
+    value, told, listed = best
+    tested = judged(histories["both"].transform(listed), splits["test"])
     return {**tested, "valid_ndcg@10": value, "chosen": told}
 
 
@@ -105,14 +119,19 @@ def movielens_1m(spark: SparkSession, ratings: Path) -> dict[str, Any]:
     figures = {}
     for similarity in SIMILARITIES:
         near = learnt(histories["train"], similarity, max(KS))
-        models = (({"k": k}, near.where(F.col("rank") <= k)) for k in KS)
+        models = (({"k": k}, by_items(near.where(F.col("rank") <= k))) for k in KS)
         figures[similarity] = chosen(models, splits, histories)
     solved = {ease: learnt(histories["train"], "ease", max(EASE_KS), ease) for ease in EASE}
     models = (
-        ({"lambda": ease.regularisation, "noise": ease.noise, "k": k}, strongest(near, k))
+        (
+            {"lambda": ease.regularisation, "noise": ease.noise, "k": k},
+            by_items(strongest(near, k)),
+        )
         for (ease, near), k in product(solved.items(), EASE_KS)
     )
     figures["ease"] = chosen(models, splits, histories)
+    users = (({"k": k}, by_users(Likeness(k=k))) for k in USER_KS)
+    figures["user_based"] = chosen(users, splits, histories)
     return figures
 
 
@@ -127,10 +146,12 @@ def movielens_100k(spark: SparkSession, interactions: Path) -> dict[str, Any]:
     told = spark.createDataFrame(rows)
     train = packed(told.where("NOT is_test"))
     test = told.where("is_test").select("user_id", "item_id").persist()
-    return {
-        name: judged(learnt(train, name, 4_000 if name == "ease" else 50), train, test)
+    models: dict[str, Transform] = {
+        name: by_items(learnt(train, name, 4_000 if name == "ease" else 50))
         for name in (*SIMILARITIES, "ease")
     }
+    models["user_based"] = by_users(Likeness())
+    return {name: judged(train.transform(listed), test) for name, listed in models.items()}
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row
 
+from nightshelf.cf.user_based import Likeness
 from nightshelf.config import FeedbackConfig, RecommendConfig
 from nightshelf.ranking import recommend as ranking
 from nightshelf.ranking.recommend import Shop
@@ -66,7 +67,7 @@ def recommend(
     made = ranking.ingredients(shop, config, FEEDBACK)
     for part in made.frames():
         part.persist()
-    return lists(ranking.recommend(made, neighbours, config))
+    return lists(ranking.recommend(made, neighbours, Likeness(), config))
 
 
 def lists(found: DataFrame) -> dict[str, list[Row]]:

@@ -12,6 +12,7 @@ from nightshelf.config.sections import (
     RecommendConfig,
     SimulateConfig,
     SparkConfig,
+    UserCfConfig,
     WarehouseConfig,
 )
 from nightshelf.config.sources import (
@@ -27,6 +28,6 @@ from nightshelf.config.sources import (
 __all__ = [
     "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource", "FeedbackConfig",
     "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource", "PrivacyConfig",
-    "RecommendConfig", "SimulateConfig", "Sources", "SparkConfig", "UserSource", "WarehouseConfig",
-    "config_hash", "load", "resolved",
+    "RecommendConfig", "SimulateConfig", "Sources", "SparkConfig", "UserCfConfig", "UserSource",
+    "WarehouseConfig", "config_hash", "load", "resolved",
 ]  # fmt: skip

@@ -165,6 +165,16 @@ class ItemCfConfig(Section):
     )
 
 
+class UserCfConfig(Section):
+    k: int = Field(50, ge=1, le=10_000, description="most similar users of each user")
+    max_users_per_item: int = Field(
+        500, ge=1, description="an item leads only to so many users, those who wanted it most"
+    )
+    damping: float = Field(
+        10.0, ge=0, description="added to squared lengths: larger trusts short histories less"
+    )
+
+
 class RecommendConfig(Section):
     k: int = Field(20, ge=1, le=1_000, description="items in each list")
     recent_items: int = Field(
@@ -186,6 +196,9 @@ class RecommendConfig(Section):
     per_category: int = Field(30, ge=1, description="trending items taken from each category")
     category_weight: float = Field(
         0.3, ge=0, description="weight of a category's trend beside item-CF, whose weight is 1"
+    )
+    user_cf_weight: float = Field(
+        0.3, ge=0, description="weight of what similar users want likewise; 0: left out"
     )
     trending_weight: float = Field(0.1, ge=0, description="weight of the shop's trend likewise")
     bought_types: Annotated[tuple[ActiveType, ...], BeforeValidator(_as_tuple)] = Field(
@@ -223,6 +236,7 @@ class Config(Section):
     privacy: PrivacyConfig = PrivacyConfig()
     feedback: FeedbackConfig = FeedbackConfig()
     item_cf: ItemCfConfig = ItemCfConfig()
+    user_cf: UserCfConfig = UserCfConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 

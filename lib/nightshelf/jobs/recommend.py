@@ -4,6 +4,7 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
+from nightshelf.cf.user_based import Likeness
 from nightshelf.columns import DS, MODEL_ID, RUN_ID
 from nightshelf.config import config_hash
 from nightshelf.jobs.shop import kept_ingredients
@@ -18,14 +19,15 @@ def run(run: Run) -> None:
     """Publishes the lists of ds, to readers too unless they have a later one already."""
     names = [column.name for column in GOLD_RECOMMENDATIONS.columns]
     lineage = {
-        MODEL_ID: F.lit(f"item_cf-{config_hash(run.config, 'feedback', 'item_cf')}"),
+        MODEL_ID: F.lit(f"cf-{config_hash(run.config, 'feedback', 'item_cf', 'user_cf')}"),
         RUN_ID: F.lit(run.run_id),
         DS: F.lit(run.ds),
     }
     neighbours = run.read(ITEM_NEIGHBOURS, on=run.ds)
+    likeness = Likeness(**run.config.user_cf.model_dump())
     with kept_ingredients(run, run.ds) as made:
         run.rows_in = made.positives.count()
-        lists = recommend(made, neighbours, run.config.recommend)
+        lists = recommend(made, neighbours, likeness, run.config.recommend)
         run.publish(lists.withColumns(lineage).select(*names), GOLD_RECOMMENDATIONS)
     if run.dry_run:
         return

@@ -19,15 +19,17 @@ from nightshelf.columns import (
 )
 from nightshelf.exact import exact_sum
 
-ITEM_CF, CATEGORY_TREND = "item_cf", "category"
+ITEM_CF, USER_CF, CATEGORY_TREND = "item_cf", "user_cf", "category"
 TREND, POPULAR, CATALOGUE = "trending", "popular", "catalogue"
 COLUMNS = (USER, ITEM, SOURCE, SCORE, SEED_ITEM)
 
 
-def from_item_cf(lists: DataFrame) -> DataFrame:
-    """[user_id, rank, item_id, score, seed_item_id] -> candidates, scored by share of the best."""
+def from_lists(source: str) -> Transform:
+    """[user_id, item_id, score, seed_item_id] -> candidates, scored by share of the user's best."""
     best = F.max(SCORE).over(Window.partitionBy(USER))
-    return lists.withColumns({SCORE: F.col(SCORE) / best, SOURCE: F.lit(ITEM_CF)}).select(*COLUMNS)
+    return lambda lists: lists.withColumns(
+        {SCORE: F.col(SCORE) / best, SOURCE: F.lit(source)}
+    ).select(*COLUMNS)
 
 
 def from_categories(trends: DataFrame, items: DataFrame, top: int) -> Transform:

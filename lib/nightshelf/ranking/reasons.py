@@ -14,7 +14,14 @@ from nightshelf.columns import (
     USER,
     Transform,
 )
-from nightshelf.ranking.candidates import CATALOGUE, CATEGORY_TREND, ITEM_CF, POPULAR, TREND
+from nightshelf.ranking.candidates import (
+    CATALOGUE,
+    CATEGORY_TREND,
+    ITEM_CF,
+    POPULAR,
+    TREND,
+    USER_CF,
+)
 
 DEEDS = {
     "purchase": "you bought",
@@ -61,6 +68,7 @@ def _sentence() -> Column:
     source = F.col(SOURCE)
     return (
         F.when(source == ITEM_CF, F.concat(F.lit("Because "), deed, F.lit(" "), title))
+        .when(source == USER_CF, F.lit("Liked by shoppers with your taste"))
         .when(source == CATEGORY_TREND, F.concat(F.lit("Popular in "), leaf, F.lit(" this week")))
         .when(source == TREND, F.lit("Popular this week"))
         .when(source == POPULAR, F.lit("A favourite of our shoppers"))

@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_events, from_pairs, to_pairs
 from nightshelf.cf.scoring import best_unseen
-from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, USER, WEIGHT
+from nightshelf.cf.user_based import Likeness, best_of_similar_users
+from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, SEED_ITEM, USER, WEIGHT
 from nightshelf.config import FeedbackConfig, RecommendConfig
 from nightshelf.feedback import positive_events
 from nightshelf.ranking import candidates as found
@@ -53,6 +54,11 @@ class Ingredients:
         """[user_id, item_id, weight]."""
         return self.histories.transform(to_pairs)
 
+    @property
+    def not_again(self) -> DataFrame:
+        """`excluded`, packed like the histories."""
+        return self.excluded.withColumn(WEIGHT, F.lit(1.0)).transform(from_pairs(self.parts))
+
     def frames(self) -> tuple[DataFrame, ...]:
         """The frames that are worth keeping while the lists are made."""
         return (
@@ -85,27 +91,24 @@ def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -
     )
 
 
-def recommend(made: Ingredients, neighbours: DataFrame, config: RecommendConfig) -> DataFrame:
+def recommend(
+    made: Ingredients, neighbours: DataFrame, likeness: Likeness, config: RecommendConfig
+) -> DataFrame:
     """[user_id, rank, item_id, score, source, reason, seed_item_id]: k items for each user.
 
     Fewer only where the catalogue has no more that the user may be shown. `neighbours` is
-    gold.item_neighbours of the day.
+    gold.item_neighbours of the day; `likeness` says who are similar users.
     """
-    sold = made.catalogue.select(F.col(ITEM).alias(NEIGHBOUR))
-    from_cf = made.histories.transform(
-        best_unseen(
-            neighbours.join(sold, NEIGHBOUR, "left_semi"),
-            made.excluded.withColumn(WEIGHT, F.lit(1.0)).transform(from_pairs(made.parts)),
-            n=config.candidates,
-            parts=made.parts,
-        )
-    ).transform(found.from_item_cf)
+    from_cf = _from_item_cf(made, neighbours, config)
+    if config.user_cf_weight:
+        from_cf = from_cf.unionByName(_from_user_cf(made, likeness, config))
     trends = made.catalogue.transform(by_category(config.per_category))
     from_categories = made.seeds.transform(
         found.from_categories(trends, made.shop.items, config.top_categories)
     )
     weights = {
         found.ITEM_CF: 1.0,
+        found.USER_CF: config.user_cf_weight,
         found.CATEGORY_TREND: config.category_weight,
         found.TREND: config.trending_weight,
         found.POPULAR: config.trending_weight,
@@ -133,6 +136,30 @@ def popular(made: Ingredients, config: RecommendConfig, feedback: FeedbackConfig
         .join(made.excluded, [USER, ITEM], "left_anti")
         .transform(top_k(config.k))
     )
+
+
+def _from_item_cf(made: Ingredients, neighbours: DataFrame, config: RecommendConfig) -> DataFrame:
+    sold = made.catalogue.select(F.col(ITEM).alias(NEIGHBOUR))
+    wanted = neighbours.join(sold, NEIGHBOUR, "left_semi")
+    lists = made.histories.transform(
+        best_unseen(wanted, made.not_again, n=config.candidates, parts=made.parts)
+    )
+    return lists.transform(found.from_lists(found.ITEM_CF))
+
+
+def _from_user_cf(made: Ingredients, likeness: Likeness, config: RecommendConfig) -> DataFrame:
+    lists = made.histories.transform(
+        best_of_similar_users(
+            likeness,
+            made.not_again,
+            n=config.candidates,
+            parts=made.parts,
+            only=made.catalogue.select(ITEM),
+        )
+    )
+    # Another shopper is no reason that can be shown.
+    unnamed = lists.withColumn(SEED_ITEM, F.lit(None).cast("string"))
+    return unnamed.transform(found.from_lists(found.USER_CF))
 
 
 def _from_trend(made: Ingredients, catalogue: DataFrame, config: RecommendConfig) -> DataFrame:
