@@ -73,6 +73,8 @@ def _own_jvm(config: SparkConfig) -> dict[str, str]:
     if config.master.startswith("local"):
         settings |= {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1"}
         settings |= {"spark.driver.bindAddress": "127.0.0.1"}
+        if os.environ["PYSPARK_PYTHON"] == sys.executable:
+            settings |= {"spark.python.daemon.module": "nightshelf.worker_daemon"}
     return settings
 
 

@@ -86,7 +86,7 @@ sources:
     path: log/{{ds}}.csv
     options: {{header: true}}
     columns: {{user_id: user, item_id: item, event_type: type, event_ts: at, price: price}}
-recommend: {{k: 2}}
+recommend: {{k: 2, user_cf_weight: 0}}
 item_cf: {{min_co_users: 1, k: 5}}
 """
 

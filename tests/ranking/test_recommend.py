@@ -36,6 +36,11 @@ LOG = [
 NEAR = [("mug", 1, "pan", 0.8, 5), ("mug", 2, "old", 0.7, 5), ("hat", 1, "tie", 0.5, 3)]
 
 
+def rules(**options: Any) -> RecommendConfig:
+    """Without user-based CF, which takes most of the time, unless the options say otherwise."""
+    return RecommendConfig(**({"user_cf_weight": 0.0} | options))
+
+
 def shop(frame: Frame, log: list[tuple[Any, ...]] | None = None) -> Shop:
     rows = [
         (
@@ -82,7 +87,7 @@ def items_of(rows: list[Row]) -> list[str]:
 
 
 def test_every_known_user_and_the_new_one_gets_k_distinct_items(frame: Frame) -> None:
-    found = recommend(frame, shop(frame), RecommendConfig(k=4))
+    found = recommend(frame, shop(frame), rules(k=4))
     assert found.keys() == {"ann", "bob", "cat", "dan", "eve", "__new__"}
     for rows in found.values():
         assert [row["rank"] for row in rows] == [1, 2, 3, 4]
@@ -93,9 +98,9 @@ def test_every_known_user_and_the_new_one_gets_k_distinct_items(frame: Frame) ->
 
 
 def test_bought_items_are_left_out_unless_repeatable(frame: Frame) -> None:
-    kept = RecommendConfig(k=4, repeatable=True)
-    by_category = RecommendConfig(k=4, repeatable_categories=("Home",))
-    assert "mug" not in items_of(recommend(frame, shop(frame), RecommendConfig(k=4))["ann"])
+    kept = rules(k=4, repeatable=True)
+    by_category = rules(k=4, repeatable_categories=("Home",))
+    assert "mug" not in items_of(recommend(frame, shop(frame), rules(k=4))["ann"])
     assert "mug" in items_of(recommend(frame, shop(frame), kept.model_copy(update={"k": 5}))["ann"])
     assert "mug" in items_of(
         recommend(frame, shop(frame), by_category.model_copy(update={"k": 5}))["ann"]
@@ -103,13 +108,13 @@ def test_bought_items_are_left_out_unless_repeatable(frame: Frame) -> None:
 
 
 def test_a_short_catalogue_gives_what_it_has(frame: Frame) -> None:
-    found = recommend(frame, shop(frame), RecommendConfig(k=20))
+    found = recommend(frame, shop(frame), rules(k=20))
     assert len(found["ann"]) == 4
     assert len(found["bob"]) == 5
 
 
 def test_sources_seeds_and_reasons(frame: Frame) -> None:
-    found = recommend(frame, shop(frame), RecommendConfig(k=5))
+    found = recommend(frame, shop(frame), rules(k=5))
     ann = {row["item_id"]: row for row in found["ann"]}
     assert (ann["pan"]["source"], ann["pan"]["seed_item_id"]) == ("item_cf", "mug")
     assert ann["pan"]["reason"] == "Because you bought Blue mug"
@@ -125,15 +130,28 @@ def test_sources_seeds_and_reasons(frame: Frame) -> None:
     assert new["pot"]["score"] == 0.0
 
 
+def test_what_similar_users_want_is_added(frame: Frame) -> None:
+    log = [
+        ("ann", "pan", "click", 1), ("bob", "pan", "click", 1), ("bob", "tie", "cart", 2),
+        ("cat", "mug", "click", 3),
+    ]  # fmt: skip
+    found = recommend(frame, shop(frame, log), rules(k=5, user_cf_weight=0.5), [])
+    ann = {row["item_id"]: row for row in found["ann"]}
+    assert (ann["tie"]["source"], ann["tie"]["seed_item_id"]) == ("user_cf", None)
+    assert ann["tie"]["reason"] == "Liked by shoppers with your taste"
+    alone = recommend(frame, shop(frame, log), rules(k=5), [])
+    assert "user_cf" not in {row["source"] for row in alone["ann"]}
+
+
 def test_a_reason_falls_back_to_the_id_of_an_untitled_item(frame: Frame) -> None:
     log = [*LOG, ("bob", "tie", "cart", 0)]
     near = [("tie", 1, "pot", 0.9, 4)]
-    found = recommend(frame, shop(frame, log), RecommendConfig(k=3), near)
+    found = recommend(frame, shop(frame, log), rules(k=3), near)
     assert found["bob"][0]["reason"] == "Because you put in your cart tie"
 
 
 def test_ties_are_broken_by_id(frame: Frame) -> None:
-    found = recommend(frame, shop(frame, [("eve", None, "search", 1)]), RecommendConfig(k=5))
+    found = recommend(frame, shop(frame, [("eve", None, "search", 1)]), rules(k=5))
     assert items_of(found["eve"]) == ["hat", "mug", "pan", "pot", "tie"]
 
 
@@ -142,7 +160,7 @@ def test_popular_counts_users_once_and_follows_the_same_rules(frame: Frame) -> N
         ("bob", "pan", "click", 40),
         ("cat", "pan", "click", 1),
     ]
-    config = RecommendConfig(k=3)
+    config = rules(k=3)
     made = ranking.ingredients(shop(frame, [*log, ("cat", "hat", "purchase", 2)]), config, FEEDBACK)
     found = lists(ranking.popular(made, config, FEEDBACK))
     assert items_of(found["__new__"]) == ["hat", "pan", "mug"]
@@ -152,13 +170,13 @@ def test_popular_counts_users_once_and_follows_the_same_rules(frame: Frame) -> N
 @pytest.mark.parametrize(("half_life", "first"), [(1.0, "mug"), (7.0, "pan"), (None, "pan")])
 def test_trends_fade_by_their_half_life(frame: Frame, half_life: float | None, first: str) -> None:
     log = [("ann", "pan", "purchase", 5), ("bob", "mug", "click", 0)]
-    config = RecommendConfig(k=3, trending_half_life_days=half_life)
+    config = rules(k=3, trending_half_life_days=half_life)
     assert items_of(recommend(frame, shop(frame, log), config)["__new__"])[0] == first
 
 
 def test_what_nobody_wanted_lately_is_no_trend(frame: Frame) -> None:
     log = [("ann", "pan", "purchase", 8), ("bob", "mug", "click", 6)]
-    new = recommend(frame, shop(frame, log), RecommendConfig(k=3))["__new__"]
+    new = recommend(frame, shop(frame, log), rules(k=3))["__new__"]
     assert [(row["item_id"], row["source"]) for row in new] == [
         ("pan", "popular"), ("mug", "trending"), ("hat", "catalogue"),
     ]  # fmt: skip

@@ -21,6 +21,7 @@ from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, RATING, USER
 
 WEIGHT_BITS = 40  # weights are multiples of 2**-40: a year at a half-life of ten days still counts
 FLUSH_BYTES = 64 * 2**20  # of events, about a million, that a map task holds before it sends them
+LONGEST_PERIOD_DAYS = 365
 COLUMNS = (USER, ITEM, EVENT_TYPE, EVENT_TS, RATING)
 
 _DAY_US = 86_400_000_000
@@ -35,18 +36,39 @@ class Weighing:
 
     event_weights: by event type; one that is absent weighs 0. A rating below `positive_rating`, or
     without a value, weighs 0 too (None: every rating counts). With a half-life, the weight is
-    multiplied by 2 ** (-age / half-life), age counted in days to the end of `as_of`.
+    multiplied by 2 ** (-age / half-life), age counted in days to the end of `as_of`. Only the days
+    after `since` up to `until` count, where given.
+
+    Events are weighed as of the `anchor`, a day at or after `as_of` that is the same for many
+    nights, so that one night's sums serve the next; multiplied by `growth` they are as of `as_of`.
     """
 
     as_of: date
     event_weights: Mapping[str, float]
     positive_rating: float | None = None
     half_life_days: float | None = None
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def anchor(self) -> date:
+        """The day at whose end events are weighed, two half-lives ahead at most."""
+        if self.half_life_days is None:
+            return self.as_of
+        period = int(min(max(2 * self.half_life_days, 1), LONGEST_PERIOD_DAYS))
+        return date.fromordinal(-(-self.as_of.toordinal() // period) * period)
+
+    @property
+    def growth(self) -> float:
+        """How much more an event weighs at `as_of` than at the anchor."""
+        if self.half_life_days is None:
+            return 1.0
+        return float(2.0 ** ((self.anchor - self.as_of).days / self.half_life_days))
 
     def amounts(self, events: pa.Table) -> Longs:
-        """(N,): the weight of each of N events in multiples of 2**-WEIGHT_BITS.
+        """(N,): the weight of each of N events as of the anchor, multiples of 2**-WEIGHT_BITS.
 
-        0 for events without a user or an item, and for those after `as_of`.
+        0 for events without a user or an item, and for those of other days.
         """
         kinds = encoded(events.column(EVENT_TYPE))
         names = [*kinds.dictionary.to_pylist(), None]  # the last one, index -1, for null
@@ -57,15 +79,20 @@ class Weighing:
             rating = pc.fill_null(events.column(RATING), float("-inf")).to_numpy()
             is_rating = np.array([name == "rating" for name in names])[kinds.indices]
             weight[is_rating & ~(rating >= self.positive_rating)] = 0.0
-        age = self._end() - stamps(events)
-        weight[age <= 0] = 0.0
+        at = stamps(events)
+        weight[at >= _end(min(self.until or self.as_of, self.as_of))] = 0.0
+        if self.since is not None:
+            weight[at < _end(self.since)] = 0.0
         if self.half_life_days is not None:
-            weight *= np.exp2(-np.maximum(age, 0) / (_DAY_US * self.half_life_days))
+            age = np.maximum(_end(self.anchor) - at, 0)
+            weight *= np.exp2(-age / (_DAY_US * self.half_life_days))
         return np.asarray(np.rint(weight * float(1 << WEIGHT_BITS)), np.int64)
 
-    def _end(self) -> int:
-        midnight = datetime.combine(self.as_of + timedelta(days=1), datetime.min.time(), UTC)
-        return int(midnight.timestamp()) * 1_000_000
+
+def _end(day: date) -> int:
+    """Microseconds since 1970 at the end of the day (UTC)."""
+    midnight = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
+    return int(midnight.timestamp()) * 1_000_000
 
 
 def stamps(events: pa.Table) -> Longs:

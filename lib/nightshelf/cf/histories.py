@@ -11,7 +11,7 @@ tables each part groups its events by user and item with two counting sorts. Wei
 integers, so that neither the order of events nor the number of parts changes a result.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from nightshelf.cf.coding import by_id
+from nightshelf.cf.coding import by_id, compact
 from nightshelf.cf.events import COLUMNS, WEIGHT_BITS, Weighing, deal, stamps
 from nightshelf.cf.grouping import capped, grouped
 from nightshelf.cf.packed import (
@@ -37,7 +37,9 @@ from nightshelf.tables import SILVER_EVENTS
 from nightshelf.tables.parquet import rows
 
 ROWS_A_PART = 4_000_000  # events that one task groups, about 100 bytes each
+ROWS_A_PIECE = 1_000_000  # of totals, 20 bytes each
 
+Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 
@@ -82,8 +84,14 @@ class Histories:
 
 
 def parts_for(rows: int, cores: int) -> int:
-    """Into how many parts so many events are dealt: no more than a task can group, one a core."""
-    return max(cores, -(-rows // ROWS_A_PART))
+    """Into how many parts so many events are dealt: no more than a task can group, one a core.
+
+    Doubles as the events do, so that parts of one night serve the next.
+    """
+    parts = cores
+    while parts * ROWS_A_PART < rows:
+        parts *= 2
+    return parts
 
 
 def from_events(
@@ -95,22 +103,45 @@ def from_events(
     `binary`. Of each user only the newest `max_items_per_user` items are kept, ties by item_id.
     """
     dealt = deal(_measure(weighing), parts)
-    return lambda events: _packed(events.select(*COLUMNS), dealt, parts, max_items_per_user, binary)
+    gather = _gather(_Form(max_items_per_user, binary, weighing.growth))
+    return lambda events: exchange(
+        events.select(*COLUMNS).mapInArrow(dealt, SCHEMA), parts
+    ).mapInArrow(gather, SCHEMA)
 
 
 def from_files(
-    weighing: Weighing, *, max_items_per_user: int, parts: int, binary: bool = False
+    weighing: Weighing,
+    *,
+    max_items_per_user: int,
+    parts: int,
+    binary: bool = False,
+    totals: DataFrame | None = None,
 ) -> Transform:
     """[content binary], the Parquet files of silver.events -> packed histories, as `from_events`.
 
-    Several times as fast.
+    Several times as fast. `totals`: those of the days up to `weighing.since`, in as many parts.
     """
-    dealt = deal(_measure(weighing), parts)
+    gather = _gather(_Form(max_items_per_user, binary, weighing.growth))
+    return lambda files: _summed(files, weighing, parts, totals).mapInArrow(gather, SCHEMA)
 
-    def scan(batches: Batches) -> Batches:
-        return dealt(rows(batches, SILVER_EVENTS, COLUMNS))
 
-    return lambda files: _packed(files, scan, parts, max_items_per_user, binary)
+def totals_from_files(
+    weighing: Weighing, *, parts: int, totals: DataFrame | None = None
+) -> Transform:
+    """[content binary], the Parquet files of silver.events -> packed totals of user and item.
+
+    Rows [user_id, item_id, amount as of `weighing.anchor`, stamp of the newest event], each pair
+    once, in pieces of at most ROWS_A_PIECE. `totals` as of `from_files`.
+    """
+
+    def add(batches: Batches) -> Batches:
+        key, sent = gathered(batches)
+        if sent:
+            rows = pa.concat_tables(sent).unify_dictionaries()
+            sent.clear()
+            yield from _pieces(key, rows)
+
+    return lambda files: _summed(files, weighing, parts, totals).mapInArrow(add, SCHEMA)
 
 
 def from_pairs(parts: int) -> Transform:
@@ -121,12 +152,22 @@ def from_pairs(parts: int) -> Transform:
         return np.rint(weights).astype(np.int64), np.zeros(len(weights), np.int64)
 
     dealt = deal(measure, parts)
-    return lambda pairs: _packed(pairs.select(USER, ITEM, WEIGHT), dealt, parts, None, False)
+    return lambda pairs: exchange(
+        pairs.select(USER, ITEM, WEIGHT).mapInArrow(dealt, SCHEMA), parts
+    ).mapInArrow(_gather(_Form()), SCHEMA)
 
 
-def _packed(frame: DataFrame, dealt: Step, parts: int, cap: int | None, binary: bool) -> DataFrame:
-    """The histories of what `dealt` makes of the frame's batches."""
-    return exchange(frame.mapInArrow(dealt, SCHEMA), parts).mapInArrow(_gather(cap, binary), SCHEMA)
+def _summed(
+    files: DataFrame, weighing: Weighing, parts: int, totals: DataFrame | None
+) -> DataFrame:
+    """Packed rows [user_id, item_id, amount, stamp], a user's all in the same part."""
+    dealt = deal(_measure(weighing), parts)
+
+    def scan(batches: Batches) -> Batches:
+        return dealt(rows(batches, SILVER_EVENTS, COLUMNS))
+
+    scanned = files.mapInArrow(scan, SCHEMA)
+    return exchange(scanned if totals is None else totals.unionByName(scanned), parts)
 
 
 def _measure(weighing: Weighing) -> Callable[[pa.Table], tuple[Longs, Longs]]:
@@ -151,7 +192,16 @@ def to_pairs(histories: DataFrame) -> DataFrame:
     return histories.mapInArrow(unpack, f"{USER} string, {ITEM} string, {WEIGHT} double")
 
 
-def _gather(cap: int | None, binary: bool) -> Step:
+@dataclass(frozen=True)
+class _Form:
+    """What becomes of summed amounts: how many items of a user stay, and what their weights are."""
+
+    cap: int | None = None
+    binary: bool = False
+    growth: float = 1.0
+
+
+def _gather(form: _Form) -> Step:
     """Packed tables of rows -> the packed histories of the partition's users."""
 
     def task(batches: Batches) -> Batches:
@@ -159,15 +209,41 @@ def _gather(cap: int | None, binary: bool) -> Step:
         if sent:
             rows = pa.concat_tables(sent).unify_dictionaries()
             sent.clear()
-            yield packed(key, _histories(rows, cap, binary).table())
+            yield packed(key, _histories(rows, form).table())
 
     return task
 
 
-def _histories(rows: pa.Table, cap: int | None, binary: bool) -> Histories:
+def _histories(rows: pa.Table, form: _Form) -> Histories:
+    users, ids, (indptr, items, weights, last) = _by_pair(rows)
+    if form.binary:
+        weights = np.where(weights > 0, np.int64(1 << WEIGHT_BITS), 0)
+    elif form.growth != 1.0:
+        weights = np.rint(weights * form.growth).astype(np.int64)
+    cap = len(items) if form.cap is None else form.cap
+    indptr, kept = capped(indptr, weights, last, cap)
+    return Histories(users, ids, indptr, items[kept], weights[kept])
+
+
+def _pieces(key: int, rows: pa.Table) -> Iterator[pa.RecordBatch]:
+    users, ids, (indptr, items, amounts, last) = _by_pair(rows)
+    owners = np.repeat(np.arange(len(users), dtype=np.int32), np.diff(indptr))
+    for start in range(0, len(items), ROWS_A_PIECE):
+        some = slice(start, start + ROWS_A_PIECE)
+        columns = {
+            USER: compact(users, owners[some]),
+            ITEM: compact(ids, items[some]),
+            "amount": amounts[some],
+            "stamp": last[some],
+        }
+        yield packed(key, pa.table(columns))
+
+
+def _by_pair(rows: pa.Table) -> tuple[pa.Array, pa.Array, tuple[Longs, Ints, Longs, Longs]]:
+    """users (U,), ids (I,), and what `grouped` makes of packed rows."""
     user, item, amount, stamp = (column.combine_chunks() for column in rows.columns)
     ids, code = by_id(item)
-    indptr, items, weights, last = grouped(
+    sums = grouped(
         user.indices.to_numpy(),
         code,
         amount.to_numpy(),
@@ -175,7 +251,4 @@ def _histories(rows: pa.Table, cap: int | None, binary: bool) -> Histories:
         len(user.dictionary),
         len(ids),
     )
-    if binary:
-        weights = np.where(weights > 0, np.int64(1 << WEIGHT_BITS), 0)
-    indptr, kept = capped(indptr, weights, last, len(items) if cap is None else cap)
-    return Histories(user.dictionary, ids, indptr, items[kept], weights[kept])
+    return user.dictionary, ids, sums

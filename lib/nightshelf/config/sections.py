@@ -154,6 +154,12 @@ class ItemCfConfig(Section):
         0.5, ge=0, le=10, description="its share of noise: larger trusts popular items less"
     )
     binary: bool = Field(False, description="every pair weighs 1, whatever the events")
+    settle_events: int = Field(
+        20_000_000,
+        ge=1,
+        description="from so many events on, sums of days that ingest.window_days leaves alone are "
+        "kept for the next nights",
+    )
     plan: Literal["broadcast", "replicate", "grid"] | None = Field(
         None, description="how the work is spread; null: by what was measured"
     )

@@ -1,24 +1,24 @@
 """Item-based collaborative filtering: silver.events -> gold.item_neighbours."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import get_args
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.cf.ease import Ease
-from nightshelf.cf.events import Weighing
-from nightshelf.cf.histories import from_files, parts_for
+from nightshelf.cf.histories import parts_for
 from nightshelf.cf.item_neighbours import neighbours
 from nightshelf.cf.placement import part_keys
 from nightshelf.cf.plan import Limits
 from nightshelf.cf.similarities import Similarity
 from nightshelf.columns import DS, ITEM, USER
 from nightshelf.feedback import positive_events
+from nightshelf.jobs.histories import item_histories, nightly_histories
 from nightshelf.ranking.choice import best, ndcg_by_similarity
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
-from nightshelf.tables import ITEM_NEIGHBOURS, SILVER_EVENTS
+from nightshelf.tables import ITEM_NEIGHBOURS, OPS_HISTORY_TOTALS, SILVER_EVENTS
 
 OTHERWISE: Similarity = "cosine"
 
@@ -29,21 +29,11 @@ def run(run: Run) -> None:
     run.rows_in = run.read(SILVER_EVENTS, until=run.ds).count()
     similarity = _chosen(run) if cf.similarity == "auto" else cf.similarity
     parts = parts_for(run.rows_in, run.spark.sparkContext.defaultParallelism)
-    histories = _histories(run, run.ds, parts).persist()  # measured, then multiplied
+    histories = nightly_histories(run, parts).persist()  # measured, then multiplied
     found = _neighbours(run, histories, similarity)
     published = found.withColumn(DS, F.lit(run.ds))
     run.publish(published, ITEM_NEIGHBOURS, about={"similarity": similarity})
     histories.unpersist()
-
-
-def _histories(run: Run, as_of: date, parts: int) -> DataFrame:
-    cf, feedback = run.config.item_cf, run.config.feedback
-    weighing = Weighing(as_of, feedback.weights, feedback.positive_rating, cf.half_life_days)
-    return run.store.contents(SILVER_EVENTS, until=as_of).transform(
-        from_files(
-            weighing, max_items_per_user=cf.max_items_per_user, binary=cf.binary, parts=parts
-        )
-    )
 
 
 def _neighbours(run: Run, histories: DataFrame, similarity: Similarity) -> DataFrame:
@@ -69,7 +59,7 @@ def _chosen(run: Run) -> Similarity:
     """The similarity that is best on the last days, by some of the users; told in the summary."""
     first = run.ds - timedelta(days=run.config.evaluate.horizon_days - 1)
     parts = max(1, -(-run.rows_in // run.config.item_cf.auto_events))
-    some = _histories(run, first - timedelta(days=1), parts).where(
+    some = item_histories(run, first - timedelta(days=1), parts).where(
         F.col("part") == part_keys(parts)[0]
     )
     feedback = run.config.feedback
@@ -89,5 +79,5 @@ def _chosen(run: Run) -> Similarity:
     return chosen
 
 
-JOB = Job("build_item_cf", run, writes=(ITEM_NEIGHBOURS,))
+JOB = Job("build_item_cf", run, writes=(ITEM_NEIGHBOURS, OPS_HISTORY_TOTALS))
 main = single(JOB)

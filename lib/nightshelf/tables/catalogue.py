@@ -34,6 +34,7 @@ from nightshelf.columns import (
 )
 from nightshelf.tables.contract import (
     BIGINT,
+    BINARY,
     BOOLEAN,
     DATE,
     DOUBLE,
@@ -175,6 +176,15 @@ GOLD_EVALUATION: Final = Table(
     layout=("model", "metric"),
 )
 
+OPS_HISTORY_TOTALS: Final = Table(
+    "ops.history_totals",
+    columns=(Column("part", INT), Column("payload", BINARY)),
+    keys=(),
+    daily=False,
+    layout=("part",),
+    may_be_empty=True,
+)
+
 OPS_JOB_RUNS: Final = Table(
     "ops.job_runs",
     columns=(
@@ -205,5 +215,6 @@ TABLES: Final = (
     GOLD_RECOMMENDATIONS,
     SERVING_RECOMMENDATIONS,
     GOLD_EVALUATION,
+    OPS_HISTORY_TOTALS,
     OPS_JOB_RUNS,
 )

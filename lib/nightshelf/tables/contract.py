@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql.types import (
+    BinaryType,
     BooleanType,
     DataType,
     DateType,
@@ -22,6 +23,7 @@ INT: Final = IntegerType()
 BIGINT: Final = LongType()
 DOUBLE: Final = DoubleType()
 BOOLEAN: Final = BooleanType()
+BINARY: Final = BinaryType()
 DATE: Final = DateType()
 TIMESTAMP: Final = TimestampType()
 STRING_MAP: Final = MapType(STRING, STRING)

@@ -22,6 +22,8 @@ from nightshelf.tables.files import Files, literal
 from nightshelf.tables.locks import lock
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
+_SAME_ROWS: Final = ("OPTIMIZE", "VACUUM START", "VACUUM END")
+_NO_TELLING: Final = date.min.isoformat()
 _COMMIT = re.compile(r"^(\d{20})\.json$")
 
 
@@ -75,14 +77,15 @@ class Store:
         return frame
 
     def contents(
-        self, table: Table, *, until: date | None = None, on: date | None = None
+        self, table: Table, *, until: date | None = None, after: date | None = None
     ) -> DataFrame:
-        """[content binary]: the Parquet files in which `read` would look, each as a row.
+        """[content binary]: the Parquet files in which those days lie, each as a row.
 
         For `parquet.rows`. A file may also hold other days. Read by Spark, so whatever file system
         the table is on.
         """
-        files = self.read(table, until=until, on=on).inputFiles()
+        frame = self.read(table, until=until)
+        files = (frame if after is None else frame.where(F.col(DS) > F.lit(after))).inputFiles()
         if not files:
             return self.spark.createDataFrame([], "content binary")
         return (
@@ -99,6 +102,38 @@ class Store:
             return {}
         newest = DeltaTable.forPath(self.spark, self.path(table)).history(1).collect()[0]
         return dict(json.loads(newest["userMetadata"] or "{}"))
+
+    def manifest_read(self, table: Table) -> dict[str, Any]:
+        """The manifest of the version that this run reads; empty where there is none."""
+        if self.version(table) is None:
+            return {}
+        self.read(table)
+        return next(
+            told
+            for version, _, told in self._commits(table)
+            if version == self.versions[table.name]
+        )
+
+    def changed_since(self, table: Table, version: int) -> date | None:
+        """The first day that commits after a version may have changed; None: no day.
+
+        Up to the version that this run reads; `date.min` where there is no telling.
+        """
+        self.read(table)
+        now = self.versions[table.name]
+        if now < version:
+            return date.min
+        later = [
+            c for c in self._commits(table) if version < c[0] <= now and c[1] not in _SAME_ROWS
+        ]
+        days = [date.fromisoformat(told.get("since", _NO_TELLING)) for _, _, told in later]
+        return min(days, default=None)
+
+    def _commits(self, table: Table) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """(version, operation, manifest) of each commit, the newest first."""
+        history = DeltaTable.forPath(self.spark, self.path(table)).history()
+        for commit in history.select("version", "operation", "userMetadata").collect():
+            yield commit[0], commit[1], dict(json.loads(commit[2] or "{}"))
 
     def digest(self, table: Table, on: date | None = None) -> str:
         """The digest of the table, or of one day of it; equal for reruns of the same night."""

@@ -1,0 +1,24 @@
+"""The session's Python workers."""
+
+import sys
+from collections.abc import Iterable
+from zipimport import zipimporter
+
+import pyarrow as pa
+import pyspark
+from pyspark.sql import SparkSession
+
+
+def test_workers_look_into_no_archive_before_each_task(spark: SparkSession) -> None:
+    def told(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        for _ in batches:
+            archives = [
+                path
+                for path, importer in sys.path_importer_cache.items()
+                if isinstance(importer, zipimporter)
+            ]
+            found = [str(sys.modules["pyspark"].__file__), *archives]
+            yield pa.RecordBatch.from_pydict({"path": found})
+
+    found = spark.range(1).mapInArrow(told, "path string").collect()
+    assert [row["path"] for row in found] == [pyspark.__file__]
