@@ -16,4 +16,4 @@ for _path, _importer in list(sys.path_importer_cache.items()):
 from pyspark.daemon import manager  # noqa: E402 (else it would come from the archive)
 
 if __name__ == "__main__":
-    manager()
+    manager()  # type: ignore[no-untyped-call]
