@@ -117,7 +117,7 @@ def from_files(
     binary: bool = False,
     totals: DataFrame | None = None,
 ) -> Transform:
-    """[content binary], the Parquet files of silver.events -> packed histories, as `from_events`.
+    """[path, content], the Parquet files of silver.events -> packed histories, as `from_events`.
 
     Several times as fast. `totals`: those of the days up to `weighing.since`, in as many parts.
     """
@@ -128,7 +128,7 @@ def from_files(
 def totals_from_files(
     weighing: Weighing, *, parts: int, totals: DataFrame | None = None
 ) -> Transform:
-    """[content binary], the Parquet files of silver.events -> packed totals of user and item.
+    """[path, content], the Parquet files of silver.events -> packed totals of user and item.
 
     Rows [user_id, item_id, amount as of `weighing.anchor`, stamp of the newest event], each pair
     once, in pieces of at most ROWS_A_PIECE. `totals` as of `from_files`.

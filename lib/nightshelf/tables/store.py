@@ -20,8 +20,10 @@ from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
 from nightshelf.tables.files import Files, literal
 from nightshelf.tables.locks import lock
+from nightshelf.tables.parquet import contents
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
+ROWS_A_FILE: Final = 4_000_000  # staged: the audit may have to read a file as a whole
 _SAME_ROWS: Final = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _NO_TELLING: Final = date.min.isoformat()
 _COMMIT = re.compile(r"^(\d{20})\.json$")
@@ -79,18 +81,13 @@ class Store:
     def contents(
         self, table: Table, *, until: date | None = None, after: date | None = None
     ) -> DataFrame:
-        """[content binary]: the Parquet files in which those days lie, each as a row.
+        """[path string, content binary]: the Parquet files in which those days lie, each a row.
 
-        For `parquet.rows`. A file may also hold other days. Read by Spark, so whatever file system
-        the table is on.
+        For `parquet.rows`. A file may also hold other days.
         """
         frame = self.read(table, until=until)
         files = (frame if after is None else frame.where(F.col(DS) > F.lit(after))).inputFiles()
-        if not files:
-            return self.spark.createDataFrame([], "content binary")
-        return (
-            self.spark.read.format("binaryFile").load([literal(f) for f in files]).select("content")
-        )
+        return contents(self.spark, files)
 
     def has(self, table: Table, on: date) -> bool:
         """Whether a day of the table was published with rows."""
@@ -188,7 +185,7 @@ class Store:
         try:
             self.stage(conform(frame, table), staging)
             staged = self.spark.read.schema(table.schema).parquet(literal(staging))
-            rows = audit(staged, table, since, ds)
+            rows = audit(staged, self._staged_files(staging), table, since, ds)
             if not self.dry_run:
                 with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
                     days = f"{DS} >= DATE'{since}' AND {DS} <= DATE'{ds}'"
@@ -210,7 +207,11 @@ class Store:
 
     def stage(self, frame: DataFrame, staging: str) -> None:
         """Computes the frame once, where no reader looks."""
-        frame.write.parquet(staging)
+        frame.write.option("maxRecordsPerFile", ROWS_A_FILE).parquet(staging)
+
+    def _staged_files(self, staging: str) -> list[str]:
+        found = self.files.entries(staging)
+        return [file.path for file in found if file.name.endswith(".parquet")]
 
     def commit(
         self, frame: DataFrame, table: Table, days: str, manifest: Mapping[str, Any]
