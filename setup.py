@@ -29,6 +29,7 @@ setup(
         "horovod==0.28.1",  # built from its sdist, see scripts/setup.sh
         "transformers==5.23.0",
         "numba==0.68.1",
+        "scipy==1.17.1",
         "setuptools==65.5.1",  # petastorm needs < 70
         "pydantic==2.14.3",
         "pyyaml==6.0.3",
@@ -39,17 +40,17 @@ setup(
     extras_require={
         # What else can read the published tables.
         "readers": ["deltalake==1.6.6", "duckdb==2.0.0"],
-        # Checks and tests; implicit and scipy are what results are compared with.
+        # Checks, tests and benchmarks; implicit is what results are compared with.
         "dev": [
             "hypothesis==6.170.15",
             "implicit==0.7.3",
             "import-linter==2.16",
+            "matplotlib==3.10.8",
             "mypy==2.4.1",
             "pandas-stubs==2.2.3.250527",
             "pre-commit==4.7.0",
             "pytest==9.2.0",
             "ruff==0.17.6",
-            "scipy==1.17.1",
             "types-PyYAML==6.0.12.20261113",
         ],
         # What the build of Horovod's wheel needs around it.

@@ -43,6 +43,8 @@ def neighbours(
 
     "ease" is that of the catalogue's head (see `ease`) and, beyond it, cosine.
 
+    Each partition holds a range of item_id, one behind the other, but not by "ease".
+
     Measures the histories at once, so they should be persisted: they are read two or three times.
     """
     base: Similarity = "cosine" if similarity == "ease" else similarity

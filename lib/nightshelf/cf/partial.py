@@ -48,7 +48,9 @@ def merged_neighbours(table: pa.Table, targets: Ints, scoring: Scoring) -> Neigh
         column["counts"].flatten().to_numpy(),
         column["sums"].flatten().to_numpy() if "sums" in column else np.empty(0, np.int64),
     )
-    places = np.searchsorted(targets, target)
+    place = np.empty(len(scoring.factors), np.int64)
+    place[targets] = np.arange(len(targets))
+    places = place[target]
     order = np.argsort(places, kind="stable").astype(np.uint32)
     owners = Owners(bounds(places, len(targets)).astype(np.uint64), order, np.empty(0, np.int32))
     return top_k(rows, owners, targets, scoring, "sums" not in column)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from nightshelf.cf.catalogue import Catalogue
 
+SCAN_COST = 0.5  # of looking at an item's sum, in updates
 Name = Literal["broadcast", "replicate", "grid"]
 
 
@@ -36,16 +37,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which plan, with B blocks and S slices; block (I,) of each label."""
+    """Which plan, with B blocks and S slices; of each label the block and its place by id (I,)."""
 
     name: Name
     blocks: int
     slices: int
     block: NDArray[np.int32]
+    tie: NDArray[np.int32]
 
     def targets(self, block: int) -> NDArray[np.int32]:
-        """Labels of the block."""
-        return np.flatnonzero(self.block == block).astype(np.int32)
+        """Labels of the block, in the order of their ids."""
+        found = np.flatnonzero(self.block == block).astype(np.int32)
+        return found[np.argsort(self.tie[found])]
 
 
 def chosen(catalogue: Catalogue, limits: Limits) -> Plan:
@@ -58,13 +61,17 @@ def chosen(catalogue: Catalogue, limits: Limits) -> Plan:
         name = "broadcast" if small else "grid" if large else "replicate"
     slices = max(1, -(-needed // limits.task_bytes)) if name == "grid" else 1
     blocks = max(1, min(limits.blocks, len(catalogue)))
-    return Plan(name, blocks, slices, dealt(len(catalogue), blocks))
+    return Plan(name, blocks, slices, cut(catalogue, blocks), catalogue.tie)
 
 
-def dealt(n_items: int, blocks: int) -> NDArray[np.int32]:
-    """(I,): the block of each label. Labels come by cost and are dealt back and forth.
+def cut(catalogue: Catalogue, blocks: int) -> NDArray[np.int32]:
+    """(I,): the block of each label: ranges of ids of about the same cost.
 
-    0 1 2 2 1 0 …: no block always gets the dearer item.
+    An item costs the lengths of its users' histories, and a look at all items for its best.
     """
-    turn = np.arange(n_items) % (2 * blocks)
-    return np.minimum(turn, 2 * blocks - 1 - turn).astype(np.int32)
+    by_id = np.argsort(catalogue.tie)
+    cost = catalogue.cost[by_id] + SCAN_COST * len(catalogue)
+    middle = np.cumsum(cost) - cost / 2
+    block = np.empty(len(catalogue), np.int32)
+    block[by_id] = np.minimum(middle * blocks / cost.sum(), blocks - 1) if len(cost) else 0
+    return block

@@ -65,9 +65,15 @@ class Run:
         *,
         since: date | None = None,
         about: Mapping[str, Any] | None = None,
+        in_ranges: bool = False,
     ) -> int:
-        """Publishes the frame as the table's day ds, or its days from `since` on; returns rows."""
-        rows = self.store.publish(frame, table, self.ds, since=since, about=about)
+        """Publishes the frame as the table's day ds, or its days from `since` on; returns rows.
+
+        See `Store.publish`.
+        """
+        rows = self.store.publish(
+            frame, table, self.ds, since=since, about=about, in_ranges=in_ranges
+        )
         self.rows_out += rows
         logger().debug("dry run" if self.dry_run else "published", table=table.name, rows=rows)
         return rows

@@ -31,12 +31,13 @@ def row_hashes(batch: pa.RecordBatch, names: Sequence[str], salt: int) -> Hashes
 def _hashed(values: pa.Array) -> Hashes:
     if pa.types.is_dictionary(values.type):
         known = np.append(string_hashes(values.dictionary), np.uint64(0))
-        return known[pc.fill_null(values.indices, len(known) - 1).to_numpy()]
+        codes = pc.fill_null(values.indices, len(known) - 1).to_numpy()
+        return np.asarray(known[codes])
     if pa.types.is_temporal(values.type):
         values = values.cast(pa.int32() if pa.types.is_date32(values.type) else pa.int64())
     numbers = pc.fill_null(values, 0).to_numpy(zero_copy_only=False).astype(np.int64)
     is_null = values.is_null().to_numpy(zero_copy_only=False)
-    return _mixed(numbers.view(np.uint64) + _ODD) ^ is_null.astype(np.uint64)
+    return np.asarray(_mixed(numbers.view(np.uint64) + _ODD) ^ is_null.astype(np.uint64))
 
 
 def _mixed(hashes: Hashes) -> Hashes:

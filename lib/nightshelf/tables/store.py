@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
 from typing import Any, Final
 
 from delta.tables import DeltaTable
@@ -18,11 +19,12 @@ from nightshelf.errors import MissingInputError
 from nightshelf.tables.audit import audit, conform
 from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
-from nightshelf.tables.files import Files, literal
+from nightshelf.tables.files import FileInfo, Files, literal
 from nightshelf.tables.locks import lock
 from nightshelf.tables.parquet import contents
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
+LEAST_FILE_BYTES: Final = 16 * 2**20
 ROWS_A_FILE: Final = 4_000_000  # staged: the audit may have to read a file as a whole
 _SAME_ROWS: Final = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _NO_TELLING: Final = date.min.isoformat()
@@ -164,12 +166,14 @@ class Store:
         *,
         since: date | None = None,
         about: Mapping[str, Any] | None = None,
+        in_ranges: bool = False,
     ) -> int:
         """Replaces the day `ds` of a daily table, the days from `since` to `ds`, or a whole table.
 
-        `about` joins the run's manifest in the commit. Returns the rows published. The caller holds
-        the lock of (table, ds). Raises DataQualityError, with nothing changed, where the frame
-        breaks the table's contract.
+        `about` joins the run's manifest in the commit. `in_ranges`: the frame's partitions are
+        ranges of the table's layout, one behind the other. Returns the rows published. The caller
+        holds the lock of (table, ds). Raises DataQualityError, with nothing changed, where the
+        frame breaks the table's contract.
         """
         since = since or ds
         manifest = {
@@ -185,16 +189,12 @@ class Store:
         try:
             self.stage(conform(frame, table), staging)
             staged = self.spark.read.schema(table.schema).parquet(literal(staging))
-            rows = audit(staged, self._staged_files(staging), table, since, ds)
+            rows = audit(staged, [f.path for f in self._staged(staging)], table, since, ds)
             if not self.dry_run:
                 with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
                     days = f"{DS} >= DATE'{since}' AND {DS} <= DATE'{ds}'"
-                    self.commit(
-                        self._laid_out(staged, table, staging),
-                        table,
-                        days,
-                        {**manifest, "rows": rows},
-                    )
+                    laid_out = self._laid_out(staged, table, staging, in_ranges)
+                    self.commit(laid_out, table, days, {**manifest, "rows": rows})
                     self._register(table)
         finally:
             self.files.delete(staging)
@@ -209,9 +209,8 @@ class Store:
         """Computes the frame once, where no reader looks."""
         frame.write.option("maxRecordsPerFile", ROWS_A_FILE).parquet(staging)
 
-    def _staged_files(self, staging: str) -> list[str]:
-        found = self.files.entries(staging)
-        return [file.path for file in found if file.name.endswith(".parquet")]
+    def _staged(self, staging: str) -> list[FileInfo]:
+        return [f for f in self.files.entries(staging) if f.name.endswith(".parquet")]
 
     def commit(
         self, frame: DataFrame, table: Table, days: str, manifest: Mapping[str, Any]
@@ -228,13 +227,34 @@ class Store:
                 writer = writer.partitionBy(DS)
         writer.save(self.path(table))
 
-    def _laid_out(self, staged: DataFrame, table: Table, staging: str) -> DataFrame:
+    def _laid_out(
+        self, staged: DataFrame, table: Table, staging: str, in_ranges: bool
+    ) -> DataFrame:
         """Few files, each sorted by the columns that readers look rows up by."""
-        files = max(1, -(-self.files.size(staging) // TARGET_FILE_BYTES))
         layout = table.layout or table.keys[0]
         order = (DS, *layout) if table.daily else layout
+        if in_ranges:
+            read = self.spark.read.schema(table.schema)
+            groups = [read.parquet(*map(literal, g)).coalesce(1) for g in self._groups(staging)]
+            return reduce(DataFrame.union, groups or [staged]).sortWithinPartitions(*order)
+        files = max(1, -(-self.files.size(staging) // TARGET_FILE_BYTES))
         spread = staged.coalesce(1) if files == 1 else staged.repartitionByRange(files, *order)
         return spread.sortWithinPartitions(*order)
+
+    def _groups(self, staging: str) -> list[list[str]]:
+        """Staged files, in order, that go into a file each: all cores' work, but no small ones."""
+        staged = self._staged(staging)
+        share = sum(f.size for f in staged) / self.spark.sparkContext.defaultParallelism
+        wanted = min(max(share, LEAST_FILE_BYTES), TARGET_FILE_BYTES)
+        groups: list[list[str]] = []
+        held = wanted
+        for file in staged:
+            if held + file.size / 2 > wanted:
+                groups.append([])
+                held = 0
+            groups[-1].append(file.path)
+            held += file.size
+        return groups
 
     def _register(self, table: Table) -> None:
         database = self.config.metastore_database
