@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 NIGHTLY := $(PYTHON) jobs/nightly.py --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-quality format lock conf clean
+.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,15 @@ bench-simulate: setup  ## Measures how the simulated shop is made: bench/results
 
 bench-item-cf: setup  ## Measures item-CF beside implicit and RePlay: bench/results/item_cf.json
 	@$(PYTHON) bench/item_cf.py
+
+bench-growth: setup  ## Measures item-CF on 1 to 100 million pairs: bench/results/item_cf_growth.json
+	@$(PYTHON) bench/item_cf_growth.py
+
+bench-cases: setup  ## Measures item-CF with a robot, on a next night, on two executors: bench/results/item_cf_cases.json
+	@$(PYTHON) bench/item_cf_cases.py
+
+bench-page: setup  ## Writes docs/benchmarks.md from bench/results
+	@$(PYTHON) bench/page.py
 
 bench-quality: setup  ## Measures item-CF's lists on MovieLens: bench/results/quality.json
 	@$(PYTHON) bench/quality.py

@@ -11,6 +11,7 @@ of its own.
 import tempfile
 import time
 import uuid
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ def config(root: Path, **item_cf: object) -> Config:
     )
 
 
-def job_s(spark: SparkSession, told: Config) -> float:
+def job_s(spark: SparkSession, told: Config, as_of: date = AS_OF) -> float:
     """Seconds of one run of the job."""
-    run = Run(spark, told, AS_OF, JOB.name, uuid.uuid4().hex)
+    run = Run(spark, told, as_of, JOB.name, uuid.uuid4().hex)
     began = time.monotonic()
     JOB.run(run)
     return time.monotonic() - began
@@ -95,8 +96,9 @@ def main() -> None:
         small = shop(spark, pairs.of_users(SHARE), folder / "small")
         whole = shop(spark, pairs, folder / "whole")
         figures: dict[str, Any] = {"pairs": len(pairs), "updates": pairs.updates, "k": K}
-        ours_5pct = min(job_s(spark, config(small)) for _ in range(RUNS))
+        job_s(spark, config(whole))  # the session is up: its code is loaded and compiled
         runs = [job_s(spark, config(whole)) for _ in range(RUNS)]
+        ours_5pct = min(job_s(spark, config(small)) for _ in range(RUNS))
         with watched() as memory:
             job_s(spark, config(whole))
         fitted = whole / "similarity.npz"

@@ -90,8 +90,8 @@ class PeakMemory:
         self.total = 0
         self.largest_process = 0
 
-    def poll(self) -> None:
-        """Takes a sample."""
+    def poll(self) -> int:
+        """Takes a sample; returns the memory of all processes, in bytes."""
         sizes = []
         try:
             for process in [self._process, *self._process.children(recursive=True)]:
@@ -100,10 +100,11 @@ class PeakMemory:
                 except psutil.NoSuchProcess:
                     continue
         except psutil.NoSuchProcess:
-            return
+            return 0
         if sizes:
             self.total = max(self.total, sum(sizes))
             self.largest_process = max(self.largest_process, *sizes)
+        return sum(sizes)
 
 
 @contextmanager

@@ -82,14 +82,15 @@ def _drawn(
 
 
 def write_parquet(pairs: Pairs, path: Path) -> Path:
-    """[user int, item int], as the peers read them."""
-    pq.write_table(pa.table({"user": pairs.user, "item": pairs.item}), path)
+    """[user int, item int], as the peers read them, and the number of each row."""
+    n = np.arange(len(pairs), dtype=np.int32)
+    pq.write_table(pa.table({"user": pairs.user, "item": pairs.item, "n": n}), path)
     return path
 
 
-def write_events(spark: SparkSession, path: Path, table: Table, root: Path) -> None:
+def write_events(spark: SparkSession, path: Path, table: Table, root: Path, files: int = 8) -> None:
     """The pairs in `path` as `table` below the warehouse `root`: a click each, in 30 days."""
-    second = F.pmod(F.xxhash64("user", "item"), F.lit(DAYS * 86_400))
+    second = F.pmod(F.xxhash64("user", "item", "n"), F.lit(DAYS * 86_400))
     first = datetime.combine(AS_OF - timedelta(days=DAYS - 1), datetime.min.time(), UTC)
     at = F.timestamp_seconds(F.lit(int(first.timestamp())) + second)
     made = spark.read.parquet(str(path)).select(
@@ -98,16 +99,16 @@ def write_events(spark: SparkSession, path: Path, table: Table, root: Path) -> N
         F.lit("click").alias("event_type"),
         at.alias("event_ts"),
         F.lit("s").alias("session_id"),
-        F.concat_ws(":", "user", "item").alias("source_row"),
+        F.concat_ws(":", "user", "item", "n").alias("source_row"),
         F.to_date(at).alias("ds"),
     )
-    _laid_out(made, table).write.format("delta").save(str(root / table.path))
+    _laid_out(made, table, files).write.format("delta").save(str(root / table.path))
 
 
-def _laid_out(made: DataFrame, table: Table) -> DataFrame:
+def _laid_out(made: DataFrame, table: Table, files: int) -> DataFrame:
     missing = {
         c.name: F.lit(None).cast(c.type) for c in table.columns if c.name not in made.columns
     }
     order = ("ds", *table.layout)
     complete = made.withColumns(missing).select(*(c.name for c in table.columns))
-    return complete.repartitionByRange(8, *order).sortWithinPartitions(*order)
+    return complete.repartitionByRange(files, *order).sortWithinPartitions(*order)

@@ -1,16 +1,19 @@
 """Weights of (user, item) pairs: types, decay, days, the cap."""
 
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.cf.events import Weighing
+from nightshelf.cf.events import Weighing, deal
 from nightshelf.cf.histories import from_events, from_files, to_pairs
+from nightshelf.cf.packed import tables
 from nightshelf.config import WarehouseConfig
 from nightshelf.feedback import positive_events
 from nightshelf.tables import SILVER_EVENTS, Store
@@ -129,3 +132,47 @@ def test_files_give_what_rows_give(
     found = sorted(map(tuple, of_files.transform(to_pairs).collect()))
     assert found == sorted(map(tuple, of_rows.transform(to_pairs).collect()))
     assert len(found) == 7 * 6
+
+
+def test_growth_makes_weights_of_the_day_of_weights_of_the_anchor(frame: Frame) -> None:
+    for half_life in (0.4, 3.0, 61.5):
+        weighing = Weighing(DS, {"click": 1.0}, None, half_life)
+        assert DS <= weighing.anchor <= DS + timedelta(days=max(2 * half_life, 1))
+        assert weighing.growth == 2 ** ((weighing.anchor - DS).days / half_life)
+        shared = {replace(weighing, as_of=DS + timedelta(days=n)).anchor for n in range(-30, 30)}
+        assert len(shared) <= 61 / max(int(2 * half_life), 1) + 2
+        found = weights(frame, [("u", "a", "click", at(24), None)], half_life_days=half_life)
+        assert found["u", "a"] == pytest.approx(2 ** (-1 / half_life), abs=2**-38)
+
+
+def test_only_the_days_asked_for_count() -> None:
+    rows = pa.table(
+        {
+            "user_id": ["u"] * 4,
+            "item_id": ["a", "b", "c", "d"],
+            "event_type": ["click"] * 4,
+            "event_ts": pa.array([at(20), at(21), at(22), at(23)], pa.timestamp("us")),
+            "rating": pa.nulls(4, pa.float64()),
+        }
+    )
+    weighing = Weighing(DS, {"click": 1.0}, since=date(2026, 11, 20), until=date(2026, 11, 22))
+    assert (weighing.amounts(rows) > 0).tolist() == [False, True, True, False]
+
+
+def test_a_robot_is_added_up_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nightshelf.cf.events.BUSY", 3)
+    users = [*"abbbbbbbbc"]
+    items = [*"xxyxyxyxyx"]
+    events = pa.RecordBatch.from_pydict({"user_id": users, "item_id": items})
+    stamp = np.arange(10)
+
+    def measure(_: pa.Table) -> tuple[Any, Any]:
+        return np.arange(10) + 1, stamp
+
+    sent = [t for _, t in tables(deal(measure, 1)([events]))]
+    assert len(sent) == 1
+    rows = sorted(zip(*(c.to_pylist() for c in sent[0].columns), strict=True))
+    assert rows == [
+        ("a", "x", 1, 0), ("b", "x", 2 + 4 + 6 + 8, 7), ("b", "y", 3 + 5 + 7 + 9, 8),
+        ("c", "x", 10, 9),
+    ]  # fmt: skip

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.config import WarehouseConfig
@@ -149,3 +150,40 @@ def test_tables_can_be_registered_in_a_metastore(spark: SparkSession, store: Sto
         assert [r["item_id"] for r in found] == ["a"]
     finally:
         spark.sql("DROP DATABASE nightshelf_test CASCADE")
+
+
+def test_ranges_are_published_a_file_each(
+    spark: SparkSession, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightshelf.tables.store.LEAST_FILE_BYTES", 1)
+    rows = [row(f"i{n:03d}", MONDAY) for n in range(40)]
+    ranges = neighbours(spark, *rows).repartitionByRange(4, "item_id")
+    store.publish(ranges, ITEM_NEIGHBOURS, MONDAY, in_ranges=True)
+    files = store.read(ITEM_NEIGHBOURS).selectExpr("input_file_name() f", "item_id").collect()
+    held: dict[str, list[str]] = {}
+    for file, item in files:
+        held.setdefault(file, []).append(item)
+    assert len(held) == 2
+    ends = sorted((min(items), max(items)) for items in held.values())
+    assert ends[0][1] < ends[1][0]
+    assert all(items == sorted(items) for items in held.values())
+    nothing = spark.createDataFrame([], ITEM_NEIGHBOURS.schema)
+    assert store.publish(nothing, ITEM_NEIGHBOURS, TUESDAY, in_ranges=True) == 0
+
+
+def test_the_first_day_that_later_commits_changed(spark: SparkSession, store: Store) -> None:
+    def reader() -> Store:
+        return Store(spark, store.config, "reader")
+
+    store.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    assert reader().changed_since(ITEM_NEIGHBOURS, 0) is None
+    store.publish(neighbours(spark, row("b", TUESDAY)), ITEM_NEIGHBOURS, TUESDAY)
+    assert reader().changed_since(ITEM_NEIGHBOURS, 0) == TUESDAY
+    store.publish(neighbours(spark, row("b", MONDAY)), ITEM_NEIGHBOURS, TUESDAY, since=MONDAY)
+    assert reader().changed_since(ITEM_NEIGHBOURS, 0) == MONDAY
+    assert reader().changed_since(ITEM_NEIGHBOURS, 2) is None
+    table = DeltaTable.forPath(spark, store.path(ITEM_NEIGHBOURS))
+    table.optimize().executeCompaction()
+    assert reader().changed_since(ITEM_NEIGHBOURS, 2) is None
+    table.delete("item_id = 'b'")
+    assert reader().changed_since(ITEM_NEIGHBOURS, 2) == date.min

@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nightshelf.cf.coding import bounds, compact, encoded
-from nightshelf.cf.grouping import order_of
+from nightshelf.cf.grouping import grouped, order_of
 from nightshelf.cf.packed import Batches, Step, packed
 from nightshelf.cf.placement import part_keys
 from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, RATING, USER
 
 WEIGHT_BITS = 40  # weights are multiples of 2**-40: a year at a half-life of ten days still counts
 FLUSH_BYTES = 64 * 2**20  # of events, about a million, that a map task holds before it sends them
+BUSY = 50_000  # events of a user among those that a map task holds
 LONGEST_PERIOD_DAYS = 365
 COLUMNS = (USER, ITEM, EVENT_TYPE, EVENT_TS, RATING)
 
@@ -114,7 +115,9 @@ def deal(measure: Callable[[pa.Table], tuple[Longs, Longs]], parts: int) -> Step
         kept = np.flatnonzero(amounts)
         amounts, at = amounts[kept], at[kept]
         user, item = (encoded(events.column(name)) for name in (USER, ITEM))
-        users, items = user.indices.to_numpy()[kept], item.indices.to_numpy()[kept]
+        users, items, amounts, at = _busy_ones_added_up(
+            user.indices.to_numpy()[kept], item.indices.to_numpy()[kept], amounts, at
+        )
         part = _part_of(user.dictionary, parts)[users]
         order = order_of(part, parts)
         starts = bounds(part, parts)
@@ -143,6 +146,27 @@ def deal(measure: Callable[[pa.Table], tuple[Longs, Longs]], parts: int) -> Step
             yield from send(held)
 
     return task
+
+
+def _busy_ones_added_up(
+    users: Ints, items: Ints, amounts: Longs, at: Longs
+) -> tuple[Ints, Ints, Longs, Longs]:
+    """Events, those of users with very many added up by item: robots do not make a part larger."""
+    is_busy = (np.bincount(users) > BUSY)[users] if len(users) else np.zeros(0, np.bool_)
+    if not is_busy.any():
+        return users, items, amounts, at
+    indptr, item, total, newest = grouped(
+        users[is_busy], items[is_busy], amounts[is_busy], at[is_busy],
+        int(users.max()) + 1, int(items.max()) + 1,
+    )  # fmt: skip
+    owner = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
+    others = ~is_busy
+    return (
+        np.concatenate([users[others], owner]),
+        np.concatenate([items[others], item]),
+        np.concatenate([amounts[others], total]),
+        np.concatenate([at[others], newest]),
+    )
 
 
 def _part_of(users: pa.Array, parts: int) -> Ints:
