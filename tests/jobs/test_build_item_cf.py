@@ -31,3 +31,14 @@ def test_auto_builds_what_the_last_days_speak_for_and_says_so(invoke: Invoke, sh
     built = shop.store.digest(ITEM_NEIGHBOURS, DAY8)
     assert invoke("build_item_cf", *day, *plain).code == 0
     assert shop.store.digest(ITEM_NEIGHBOURS, DAY8) == built
+
+
+def test_days_without_events_are_no_failure(invoke: Invoke, shop: Shop) -> None:
+    shop.configure("ingest: {window_days: 1}\n")
+    assert invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-22").code == 0
+    settled = ("--set", "item_cf.settle_events=1")
+    for day, rows in (("2026-11-21", 0), ("2026-11-22", 8), ("2026-11-25", 8)):
+        ended = invoke("build_item_cf", "--conf-file", shop.conf, "--ds", day, *settled)
+        assert ended.code == 0
+        step = next(line for line in ended.lines if line["event"] == "step")
+        assert step["rows_out"] == rows

@@ -24,10 +24,10 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from nightshelf.cf.catalogue import Catalogue
 from nightshelf.cf.kernel import Neighbours, best_of_rows
 from nightshelf.cf.packed import SCHEMA, Batches, exchange, packed, tables
-from nightshelf.cf.placement import part_keys
 from nightshelf.cf.product import FOUND, Product, named
 from nightshelf.columns import CO_USERS, ITEM, RANK, SIMILARITY
 from nightshelf.errors import ConfigError
+from nightshelf.placement import part_keys
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]

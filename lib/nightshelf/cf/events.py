@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from nightshelf.cf.coding import bounds, compact, encoded
 from nightshelf.cf.grouping import grouped, order_of
 from nightshelf.cf.packed import Batches, Step, packed
-from nightshelf.cf.placement import part_keys
 from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, RATING, USER
+from nightshelf.placement import part_keys
 
 WEIGHT_BITS = 40  # weights are multiples of 2**-40: a year at a half-life of ten days still counts
 FLUSH_BYTES = 64 * 2**20  # of events, about a million, that a map task holds before it sends them

@@ -17,10 +17,10 @@ from nightshelf.cf.ease import Ease, with_ease
 from nightshelf.cf.kernel import block_neighbours
 from nightshelf.cf.packed import SCHEMA, Batches, exchange, gathered, packed, tables
 from nightshelf.cf.partial import merged_neighbours, partial_rows
-from nightshelf.cf.placement import part_keys
 from nightshelf.cf.plan import Limits, Plan, chosen
 from nightshelf.cf.product import FOUND, Product, joined, named, route
 from nightshelf.cf.similarities import Similarity, components, needs_totals
+from nightshelf.placement import part_keys
 
 
 def neighbours(

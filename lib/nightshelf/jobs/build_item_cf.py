@@ -9,12 +9,12 @@ from pyspark.sql import functions as F
 from nightshelf.cf.ease import Ease
 from nightshelf.cf.histories import parts_for
 from nightshelf.cf.item_neighbours import neighbours
-from nightshelf.cf.placement import part_keys
 from nightshelf.cf.plan import Limits
 from nightshelf.cf.similarities import Similarity
 from nightshelf.columns import DS, ITEM, USER
 from nightshelf.feedback import positive_events
 from nightshelf.jobs.histories import item_histories, nightly_histories
+from nightshelf.placement import part_keys
 from nightshelf.ranking.choice import best, ndcg_by_similarity
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single

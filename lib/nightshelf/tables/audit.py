@@ -18,9 +18,12 @@ from pyspark.sql import DataFrame
 
 from nightshelf.columns import DS
 from nightshelf.errors import DataQualityError
+from nightshelf.placement import part_keys
 from nightshelf.tables.contract import Table
 from nightshelf.tables.hashing import Hashes, row_hashes
 from nightshelf.tables.parquet import Batches, contents, rows
+
+FILES_A_BUCKET = 8  # a staged file has at most some 4 million rows, a hash of 8 bytes a key
 
 _FOUND = "bucket int, counts array<bigint>, hashes binary"
 
@@ -70,7 +73,8 @@ def _scanned(
     keys = _keys(table)
     columns = sorted({check.column for check in checks} | {name for key in keys for name in key})
     spark = staged.sparkSession
-    buckets = 4 * spark.sparkContext.defaultParallelism
+    buckets = max(spark.sparkContext.defaultParallelism, len(files) // FILES_A_BUCKET)
+    places = part_keys(buckets)
     bounds = np.arange(1, buckets, dtype=np.uint64) * np.uint64(2**64 // buckets)
 
     def scan(batches: Batches) -> Batches:
@@ -81,9 +85,9 @@ def _scanned(
                 hashes = np.sort(row_hashes(batch, key, salt))
                 # Sorted, each bucket is a run: that of a range of hashes.
                 cuts = np.searchsorted(hashes, bounds)
-                for bucket, some in enumerate(np.split(hashes, cuts)):
-                    yield _row(bucket, [], some)
-        yield _row(0, counts, np.empty(0, np.uint64))
+                for place, some in zip(places, np.split(hashes, cuts), strict=True):
+                    yield _row(place, [], some)
+        yield _row(places[0], counts, np.empty(0, np.uint64))
 
     def meet(batches: Batches) -> Batches:
         counts = np.zeros(1 + len(checks), np.int64)

@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.cf.placement import part_keys, spark_hash
+from nightshelf.placement import part_keys, spark_hash
 
 
 def test_equals_the_hash_of_spark(spark: SparkSession) -> None:
