@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nightshelf.cf.coding import bounds, compact, encoded
-from nightshelf.cf.grouping import grouped, order_of
+from nightshelf.cf.grouping import order_of, summed
 from nightshelf.cf.packed import Batches, Step, packed
 from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, RATING, USER
 from nightshelf.placement import part_keys
@@ -152,21 +152,16 @@ def _busy_ones_added_up(
     users: Ints, items: Ints, amounts: Longs, at: Longs
 ) -> tuple[Ints, Ints, Longs, Longs]:
     """Events, those of users with very many added up by item: robots do not make a part larger."""
-    is_busy = (np.bincount(users) > BUSY)[users] if len(users) else np.zeros(0, np.bool_)
+    is_busy = np.bincount(users) > BUSY
     if not is_busy.any():
         return users, items, amounts, at
-    indptr, item, total, newest = grouped(
-        users[is_busy], items[is_busy], amounts[is_busy], at[is_busy],
-        int(users.max()) + 1, int(items.max()) + 1,
-    )  # fmt: skip
-    owner = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
-    others = ~is_busy
-    return (
-        np.concatenate([users[others], owner]),
-        np.concatenate([items[others], item]),
-        np.concatenate([amounts[others], total]),
-        np.concatenate([at[others], newest]),
-    )
+    others = ~is_busy[users]
+    sent = [(users[others], items[others], amounts[others], at[others])]
+    for user in np.flatnonzero(is_busy):
+        item, total, newest = summed(users, items, amounts, at, user, int(items.max()) + 1)
+        sent.append((np.full(len(item), user, np.int32), item, total, newest))
+    one, two, three, four = (np.concatenate(columns) for columns in zip(*sent, strict=True))
+    return one, two, three, four
 
 
 def _part_of(users: pa.Array, parts: int) -> Ints:

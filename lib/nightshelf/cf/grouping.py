@@ -9,6 +9,8 @@ from nightshelf.compiled import CACHED
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
+_NEVER = np.iinfo(np.int64).min
+
 
 @njit(cache=CACHED, nogil=True)
 def order_of(codes: Ints, size: int) -> Ints:
@@ -55,6 +57,20 @@ def grouped(
     for u in range(n_users):
         indptr[u + 1] += indptr[u]
     return indptr, item[: at + 1], total[: at + 1], newest[: at + 1]
+
+
+@njit(cache=CACHED, nogil=True)
+def summed(
+    users: Ints, items: Ints, amounts: Longs, stamps: Longs, user: int, n_items: int
+) -> tuple[Ints, Longs, Longs]:
+    """Of one user's events: items in order, summed amounts, newest stamps."""
+    total, newest = np.zeros(n_items, np.int64), np.full(n_items, _NEVER)
+    for row in range(len(users)):
+        if users[row] == user:
+            total[items[row]] += amounts[row]
+            newest[items[row]] = max(newest[items[row]], stamps[row])
+    found = np.flatnonzero(newest != _NEVER)
+    return found.astype(np.int32), total[found], newest[found]
 
 
 @njit(cache=CACHED, nogil=True)
