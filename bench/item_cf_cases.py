@@ -8,6 +8,7 @@ settled    four events a pair; all events counted anew, or those after the last 
 executors  a Spark standalone master and workers of one core on this machine: one, then two
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -25,7 +26,7 @@ import pyspark
 from item_cf import PAIRS, K
 from item_cf_runs import timed
 from pyspark.sql import SparkSession
-from report import write
+from report import RESULTS, write
 from shop_pairs import AS_OF, ITEMS, Pairs, shop_pairs, write_events, write_parquet
 
 from nightshelf.config import SparkConfig
@@ -155,23 +156,36 @@ def _daemon(name: str, folder: str, *arguments: str) -> Iterator[subprocess.Pope
             process.wait()
 
 
+CASES = ("executors", "robot", "settled")
+
+
 def main() -> None:
-    """Makes the shops, then measures one case after the other."""
+    """Makes the shops, then measures one case after the other: those named, or all.
+
+    What is not named stays as it was measured before.
+    """
+    named = sys.argv[1:] or CASES
+    path = RESULTS / "item_cf_cases.json"
+    figures = json.loads(path.read_text()) if path.exists() else {}
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
         folder = Path(name)
         pairs = shop_pairs(PAIRS)
         spark = build(SparkConfig(master="local[2]", driver_memory="6g"), "cases")
         plain = shop(spark, pairs, folder / "plain")
-        robots = shop(spark, with_robot(pairs), folder / "robot")
-        often = shop(spark, repeated(pairs), folder / "often", FILES * EVENTS_A_PAIR)
+        figures |= {"pairs": len(pairs), "k": K}
+        if "robot" in named:
+            robots = shop(spark, with_robot(pairs), folder / "robot")
+        if "settled" in named:
+            often = shop(spark, repeated(pairs), folder / "often", FILES * EVENTS_A_PAIR)
         spark.stop()
-        figures = {
-            "pairs": len(pairs),
-            "k": K,
-            "executors": executors(plain),
-            "robot": robot(plain, robots),
-            "settled": settled(often, plain),
-        }
+        if "executors" in named:
+            figures["executors"] = executors(plain)
+        if "robot" in named:
+            figures["robot"] = robot(plain, robots)
+        if "settled" in named:
+            figures["settled"] = settled(often, plain)
+    for known in ("date", "machine"):
+        figures.pop(known, None)
     print(write("item_cf_cases", figures).read_text())
 
 

@@ -187,3 +187,15 @@ def test_the_first_day_that_later_commits_changed(spark: SparkSession, store: St
     assert reader().changed_since(ITEM_NEIGHBOURS, 2) is None
     table.delete("item_id = 'b'")
     assert reader().changed_since(ITEM_NEIGHBOURS, 2) == date.min
+
+
+def test_commits_that_are_not_kept_any_more_may_have_changed_anything(
+    spark: SparkSession, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for item in "abc":
+        store.publish(neighbours(spark, row(item, TUESDAY)), ITEM_NEIGHBOURS, TUESDAY)
+    store.versions.clear()
+    kept = [commit for commit in store._commits(ITEM_NEIGHBOURS) if commit[0] != 1]
+    monkeypatch.setattr(Store, "_commits", lambda *_: iter(kept))
+    assert store.changed_since(ITEM_NEIGHBOURS, 0) == date.min
+    assert store.changed_since(ITEM_NEIGHBOURS, 1) == TUESDAY

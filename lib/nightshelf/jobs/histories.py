@@ -15,6 +15,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from nightshelf import __version__
 from nightshelf.cf.events import WEIGHT_BITS, Weighing
 from nightshelf.cf.histories import from_files, totals_from_files
 from nightshelf.columns import DS
@@ -96,7 +97,12 @@ def _is_stale(run: Run, settled: date | None, newest: date) -> bool:
 
 def _key(weighing: Weighing, parts: int) -> str:
     """Names all that the sums depend on, besides the events."""
-    told = asdict(weighing) | {"as_of": weighing.anchor, "parts": parts, "bits": WEIGHT_BITS}
+    told = asdict(weighing) | {
+        "as_of": weighing.anchor,
+        "parts": parts,
+        "bits": WEIGHT_BITS,
+        "code": __version__,
+    }
     told["event_weights"] = sorted((k, w) for k, w in weighing.event_weights.items() if w > 0)
     return hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:16]
 

@@ -107,11 +107,8 @@ class Store:
         if self.version(table) is None:
             return {}
         self.read(table)
-        return next(
-            told
-            for version, _, told in self._commits(table)
-            if version == self.versions[table.name]
-        )
+        commits = {version: told for version, _, told in self._commits(table)}
+        return commits.get(self.versions[table.name], {})
 
     def changed_since(self, table: Table, version: int) -> date | None:
         """The first day that commits after a version may have changed; None: no day.
@@ -120,12 +117,14 @@ class Store:
         """
         self.read(table)
         now = self.versions[table.name]
-        if now < version:
+        later = [commit for commit in self._commits(table) if version < commit[0] <= now]
+        if len(later) != now - version:  # Delta keeps a month's commits
             return date.min
-        later = [
-            c for c in self._commits(table) if version < c[0] <= now and c[1] not in _SAME_ROWS
+        days = [
+            date.fromisoformat(told.get("since", _NO_TELLING))
+            for _, operation, told in later
+            if operation not in _SAME_ROWS
         ]
-        days = [date.fromisoformat(told.get("since", _NO_TELLING)) for _, _, told in later]
         return min(days, default=None)
 
     def _commits(self, table: Table) -> Iterator[tuple[int, str, dict[str, Any]]]:
