@@ -24,7 +24,7 @@ from nightshelf.tables.locks import lock
 from nightshelf.tables.parquet import contents
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
-LEAST_FILE_BYTES: Final = 16 * 2**20
+LEAST_FILE_BYTES: Final = 8 * 2**20
 ROWS_A_FILE: Final = 4_000_000  # staged: the audit may have to read a file as a whole
 _SAME_ROWS: Final = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _NO_TELLING: Final = date.min.isoformat()
