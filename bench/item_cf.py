@@ -20,26 +20,18 @@ from peers.environment import run_peer
 from pyspark.sql import SparkSession
 from report import watched, write
 from scipy import sparse
-from shop_pairs import AS_OF, ITEMS, Pairs, shop_pairs, write_events, write_parquet
+from shop_pairs import AS_OF, ITEMS, shop_pairs, write_shop
 
 from nightshelf.config import Config, SparkConfig
 from nightshelf.jobs.build_item_cf import JOB
 from nightshelf.runs import Run
 from nightshelf.session import build
-from nightshelf.tables import ITEM_NEIGHBOURS, SILVER_EVENTS
+from nightshelf.tables import ITEM_NEIGHBOURS
 
 PAIRS = 15_900_000
 K = 100
 SHARE = 0.05
 RUNS = 2
-
-
-def shop(spark: SparkSession, pairs: Pairs, folder: Path) -> Path:
-    """A warehouse with the pairs as silver.events; the pairs themselves are in pairs.parquet."""
-    folder.mkdir()
-    path = write_parquet(pairs, folder / "pairs.parquet")
-    write_events(spark, path, SILVER_EVENTS, folder)
-    return folder
 
 
 def config(root: Path, **item_cf: object) -> Config:
@@ -93,8 +85,8 @@ def main() -> None:
     pairs = shop_pairs(PAIRS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        small = shop(spark, pairs.of_users(SHARE), folder / "small")
-        whole = shop(spark, pairs, folder / "whole")
+        small = write_shop(spark, pairs.of_users(SHARE), folder / "small")
+        whole = write_shop(spark, pairs, folder / "whole")
         figures: dict[str, Any] = {"pairs": len(pairs), "updates": pairs.updates, "k": K}
         job_s(spark, config(whole))  # the session is up: its code is loaded and compiled
         runs = [job_s(spark, config(whole)) for _ in range(RUNS)]

@@ -25,30 +25,19 @@ import numpy as np
 import pyspark
 from item_cf import PAIRS, K
 from item_cf_runs import timed
-from pyspark.sql import SparkSession
 from report import RESULTS, write
-from shop_pairs import AS_OF, ITEMS, Pairs, shop_pairs, write_events, write_parquet
+from shop_pairs import AS_OF, FILES, ITEMS, Pairs, shop_pairs, write_shop
 
 from nightshelf.config import SparkConfig
 from nightshelf.session import build
-from nightshelf.tables import SILVER_EVENTS
 
+CASES = ("executors", "robot", "settled")
 RUNS = 2
 ROBOT_EVENTS = 10_000_000
 EVENTS_A_PAIR = 4
-FILES = 8
 PLAIN = {"item_cf": {"max_items_per_user": 500}}  # a night's cap, which a robot needs
 SETTLED = {"ingest": {"window_days": 1}, "item_cf": {"settle_events": 1}}
 WORKER_MEMORY = "3g"
-
-
-def shop(spark: SparkSession, pairs: Pairs, folder: Path, files: int = FILES) -> Path:
-    """A warehouse with a click a row of `pairs`."""
-    folder.mkdir()
-    path = write_parquet(pairs, folder / "pairs.parquet")
-    write_events(spark, path, SILVER_EVENTS, folder, files)
-    path.unlink()
-    return folder
 
 
 def with_robot(pairs: Pairs) -> Pairs:
@@ -156,9 +145,6 @@ def _daemon(name: str, folder: str, *arguments: str) -> Iterator[subprocess.Pope
             process.wait()
 
 
-CASES = ("executors", "robot", "settled")
-
-
 def main() -> None:
     """Makes the shops, then measures one case after the other: those named, or all.
 
@@ -171,12 +157,12 @@ def main() -> None:
         folder = Path(name)
         pairs = shop_pairs(PAIRS)
         spark = build(SparkConfig(master="local[2]", driver_memory="6g"), "cases")
-        plain = shop(spark, pairs, folder / "plain")
+        plain = write_shop(spark, pairs, folder / "plain")
         figures |= {"pairs": len(pairs), "k": K}
         if "robot" in named:
-            robots = shop(spark, with_robot(pairs), folder / "robot")
+            robots = write_shop(spark, with_robot(pairs), folder / "robot")
         if "settled" in named:
-            often = shop(spark, repeated(pairs), folder / "often", FILES * EVENTS_A_PAIR)
+            often = write_shop(spark, repeated(pairs), folder / "often", FILES * EVENTS_A_PAIR)
         spark.stop()
         if "executors" in named:
             figures["executors"] = executors(plain)

@@ -17,11 +17,10 @@ from typing import Any
 import matplotlib as mpl
 from item_cf_runs import timed
 from report import RESULTS, write
-from shop_pairs import shop_pairs, write_events, write_parquet
+from shop_pairs import FILES, shop_pairs, write_shop
 
 from nightshelf.config import SparkConfig
 from nightshelf.session import build
-from nightshelf.tables import SILVER_EVENTS
 
 MILLIONS = (1, 4, 16, 64, 100)
 EVENTS_AT_ONCE = 8_000_000
@@ -38,13 +37,10 @@ def made(millions: int, folder: Path) -> dict[str, int]:
 def make(millions: int, folder: Path) -> None:
     """The child of `made`."""
     pairs = shop_pairs(millions * 1_000_000)
-    folder.mkdir()
-    path = write_parquet(pairs, folder / "pairs.parquet")
-    files = max(8, len(pairs) // EVENTS_AT_ONCE)
+    files = max(FILES, len(pairs) // EVENTS_AT_ONCE)
     spark = build(SparkConfig(master="local[2]", driver_memory="6g"), "growth")
-    write_events(spark, path, SILVER_EVENTS, folder, files)
+    write_shop(spark, pairs, folder, files)
     spark.stop()
-    path.unlink()
     print(len(pairs), pairs.updates)
 
 

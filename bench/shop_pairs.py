@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.tables.contract import Table
+from nightshelf.tables import SILVER_EVENTS
 
 ITEMS = 27_000
 PAIRS_A_USER = 15_900_000 / 138_000
@@ -20,6 +20,7 @@ ACTIVITY_SIGMA = 1.1
 POPULARITY_EXPONENT = -0.9
 CLOSE_ENOUGH = 0.003
 USERS_AT_ONCE = 200_000
+FILES = 8
 DAYS, AS_OF = 30, date(2026, 1, 30)
 
 Ints = NDArray[np.int32]
@@ -81,15 +82,16 @@ def _drawn(
         yield np.unique(user * ITEMS + item)
 
 
-def write_parquet(pairs: Pairs, path: Path) -> Path:
-    """[user int, item int], as the peers read them, and the number of each row."""
+def write_shop(spark: SparkSession, pairs: Pairs, folder: Path, files: int = FILES) -> Path:
+    """A warehouse in a new folder, which is returned, with a click a pair in 30 days.
+
+    The pairs lie in pairs.parquet too: [user int, item int], as the peers read them, and the number
+    of each row.
+    """
+    folder.mkdir()
+    path = folder / "pairs.parquet"
     n = np.arange(len(pairs), dtype=np.int32)
     pq.write_table(pa.table({"user": pairs.user, "item": pairs.item, "n": n}), path)
-    return path
-
-
-def write_events(spark: SparkSession, path: Path, table: Table, root: Path, files: int = 8) -> None:
-    """The pairs in `path` as `table` below the warehouse `root`: a click each, in 30 days."""
     second = F.pmod(F.xxhash64("user", "item", "n"), F.lit(DAYS * 86_400))
     first = datetime.combine(AS_OF - timedelta(days=DAYS - 1), datetime.min.time(), UTC)
     at = F.timestamp_seconds(F.lit(int(first.timestamp())) + second)
@@ -102,10 +104,13 @@ def write_events(spark: SparkSession, path: Path, table: Table, root: Path, file
         F.concat_ws(":", "user", "item", "n").alias("source_row"),
         F.to_date(at).alias("ds"),
     )
-    _laid_out(made, table, files).write.format("delta").save(str(root / table.path))
+    laid_out = _laid_out(made, files)
+    laid_out.write.format("delta").save(str(folder / SILVER_EVENTS.path))
+    return folder
 
 
-def _laid_out(made: DataFrame, table: Table, files: int) -> DataFrame:
+def _laid_out(made: DataFrame, files: int) -> DataFrame:
+    table = SILVER_EVENTS
     missing = {
         c.name: F.lit(None).cast(c.type) for c in table.columns if c.name not in made.columns
     }

@@ -11,7 +11,7 @@ tables each part groups its events by user and item with two counting sorts. Wei
 integers, so that neither the order of events nor the number of parts changes a result.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,9 +104,7 @@ def from_events(
     """
     dealt = deal(_measure(weighing), parts)
     gather = _gather(_Form(max_items_per_user, binary, weighing.growth))
-    return lambda events: exchange(
-        events.select(*COLUMNS).mapInArrow(dealt, SCHEMA), parts
-    ).mapInArrow(gather, SCHEMA)
+    return lambda events: _sent(events.select(*COLUMNS), dealt, parts).mapInArrow(gather, SCHEMA)
 
 
 def from_files(
@@ -133,14 +131,7 @@ def totals_from_files(
     Rows [user_id, item_id, amount as of `weighing.anchor`, stamp of the newest event], each pair
     once, in pieces of at most ROWS_A_PIECE. `totals` as of `from_files`.
     """
-
-    def add(batches: Batches) -> Batches:
-        key, sent = gathered(batches)
-        if sent:
-            rows = pa.concat_tables(sent).unify_dictionaries()
-            sent.clear()
-            yield from _pieces(key, rows)
-
+    add = _each_part(_pieces)
     return lambda files: _summed(files, weighing, parts, totals).mapInArrow(add, SCHEMA)
 
 
@@ -152,15 +143,21 @@ def from_pairs(parts: int) -> Transform:
         return np.rint(weights).astype(np.int64), np.zeros(len(weights), np.int64)
 
     dealt = deal(measure, parts)
-    return lambda pairs: exchange(
-        pairs.select(USER, ITEM, WEIGHT).mapInArrow(dealt, SCHEMA), parts
-    ).mapInArrow(_gather(_Form()), SCHEMA)
+    gather = _gather(_Form())
+    return lambda pairs: _sent(pairs.select(USER, ITEM, WEIGHT), dealt, parts).mapInArrow(
+        gather, SCHEMA
+    )
+
+
+def _sent(frame: DataFrame, dealt: Step, parts: int) -> DataFrame:
+    """Packed rows [user_id, item_id, amount, stamp], a user's all in the same part."""
+    return exchange(frame.mapInArrow(dealt, SCHEMA), parts)
 
 
 def _summed(
     files: DataFrame, weighing: Weighing, parts: int, totals: DataFrame | None
 ) -> DataFrame:
-    """Packed rows [user_id, item_id, amount, stamp], a user's all in the same part."""
+    """As `_sent`, of the events in the files and the totals before them."""
     dealt = deal(_measure(weighing), parts)
 
     def scan(batches: Batches) -> Batches:
@@ -203,13 +200,19 @@ class _Form:
 
 def _gather(form: _Form) -> Step:
     """Packed tables of rows -> the packed histories of the partition's users."""
+    return _each_part(lambda rows: [_histories(rows, form).table()])
+
+
+def _each_part(make: Callable[[pa.Table], Iterable[pa.Table]]) -> Step:
+    """Packed tables of rows -> what is made of all rows of the partition, packed."""
 
     def task(batches: Batches) -> Batches:
         key, sent = gathered(batches)
         if sent:
             rows = pa.concat_tables(sent).unify_dictionaries()
             sent.clear()
-            yield packed(key, _histories(rows, form).table())
+            for table in make(rows):
+                yield packed(key, table)
 
     return task
 
@@ -225,9 +228,9 @@ def _histories(rows: pa.Table, form: _Form) -> Histories:
     return Histories(users, ids, indptr, items[kept], weights[kept])
 
 
-def _pieces(key: int, rows: pa.Table) -> Iterator[pa.RecordBatch]:
+def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
     users, ids, (indptr, items, amounts, last) = _by_pair(rows)
-    owners = np.repeat(np.arange(len(users), dtype=np.int32), np.diff(indptr))
+    owners = Histories(users, ids, indptr, items, amounts).owners()
     for start in range(0, len(items), ROWS_A_PIECE):
         some = slice(start, start + ROWS_A_PIECE)
         columns = {
@@ -236,7 +239,7 @@ def _pieces(key: int, rows: pa.Table) -> Iterator[pa.RecordBatch]:
             "amount": amounts[some],
             "stamp": last[some],
         }
-        yield packed(key, pa.table(columns))
+        yield pa.table(columns)
 
 
 def _by_pair(rows: pa.Table) -> tuple[pa.Array, pa.Array, tuple[Longs, Ints, Longs, Longs]]:

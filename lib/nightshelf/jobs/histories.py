@@ -39,15 +39,19 @@ def nightly_histories(run: Run, parts: int) -> DataFrame:
     kept sums leaves them to later ones.
     """
     window = run.config.ingest.window_days
-    if window is None or run.rows_in < run.config.item_cf.settle_events or _is_earlier(run):
+    if window is None or run.rows_in < run.config.item_cf.settle_events:
+        return item_histories(run, run.ds, parts)
+    kept = run.store.manifest_read(OPS_HISTORY_TOTALS)
+    if kept and date.fromisoformat(kept["settled"]) > run.ds:
         return item_histories(run, run.ds, parts)
     weighing = _weighing(run, run.ds)
     key = _key(weighing, parts)
-    settled = _settled(run, key)
+    settled = _settled(run, kept, key)
     newest = run.ds - timedelta(days=window - 1)
     if not run.dry_run and _is_stale(run, settled, newest):
         _settle(run, weighing, parts, settled, newest)
-        settled = _settled(run, key)  # another night may have published since
+        kept = run.store.manifest_read(OPS_HISTORY_TOTALS)  # another night may have published too
+        settled = _settled(run, kept, key)
     if settled is None:
         return item_histories(run, run.ds, parts)
     run.tell(settled=settled.isoformat())
@@ -58,11 +62,6 @@ def nightly_histories(run: Run, parts: int) -> DataFrame:
             totals=run.read(OPS_HISTORY_TOTALS),
         )
     )
-
-
-def _is_earlier(run: Run) -> bool:
-    kept = run.store.manifest_read(OPS_HISTORY_TOTALS).get("settled")
-    return kept is not None and date.fromisoformat(kept) > run.ds
 
 
 def _settle(run: Run, weighing: Weighing, parts: int, settled: date | None, newest: date) -> None:
@@ -77,9 +76,8 @@ def _settle(run: Run, weighing: Weighing, parts: int, settled: date | None, newe
     run.store.versions.pop(OPS_HISTORY_TOTALS.name, None)
 
 
-def _settled(run: Run, key: str) -> date | None:
+def _settled(run: Run, manifest: Mapping[str, Any], key: str) -> date | None:
     """The last day that is in the kept sums; None where they are not what this night needs."""
-    manifest = run.store.manifest_read(OPS_HISTORY_TOTALS)
     if manifest.get("sums_of") != key:
         return None
     settled = date.fromisoformat(manifest["settled"])

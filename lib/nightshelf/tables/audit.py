@@ -51,9 +51,11 @@ def audit(staged: DataFrame, files: Sequence[str], table: Table, since: date, un
     `files`: those that `staged` reads. Raises DataQualityError that names every broken promise,
     with a count.
     """
-    counts, repeated = _scanned(staged, files, table, since, until)
-    told = [check.told for check in _checks(table, since, until)]
-    broken = [f"{n} rows with {what}" for what, n in zip(told, counts[1:], strict=True) if n]
+    checks = _checks(table, since, until)
+    counts, repeated = _scanned(staged, files, table, checks)
+    broken = [
+        f"{n} rows with {check.told}" for check, n in zip(checks, counts[1:], strict=True) if n
+    ]
     if not counts[0] and not table.may_be_empty:
         broken.append("no rows: an empty result is never published")
     if repeated:
@@ -66,10 +68,9 @@ def audit(staged: DataFrame, files: Sequence[str], table: Table, since: date, un
 
 
 def _scanned(
-    staged: DataFrame, files: Sequence[str], table: Table, since: date, until: date
+    staged: DataFrame, files: Sequence[str], table: Table, checks: Sequence["_Check"]
 ) -> tuple[list[int], bool]:
     """The rows, how many break each promise; and whether two may have a key in common."""
-    checks = _checks(table, since, until)
     keys = _keys(table)
     columns = sorted({check.column for check in checks} | {name for key in keys for name in key})
     spark = staged.sparkSession
