@@ -30,6 +30,8 @@ setup(
         "transformers==5.23.0",
         "numba==0.68.1",
         "scipy==1.17.1",
+        "scikit-learn==1.9.1",
+        "safetensors==0.8.0",
         "setuptools==65.5.1",  # petastorm needs < 70
         "pydantic==2.14.3",
         "pyyaml==6.0.3",
@@ -40,6 +42,9 @@ setup(
     extras_require={
         # What else can read the published tables.
         "readers": ["deltalake==1.6.6", "duckdb==2.0.0"],
+        # Which features speak for a published item; where models are tracked.
+        "explain": ["captum==0.9.0"],
+        "tracking": ["mlflow-skinny==3.17.2"],
         # Checks, tests and benchmarks; implicit is what results are compared with.
         "dev": [
             "hypothesis==6.170.15",

@@ -6,7 +6,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from nightshelf.tables import SILVER_ITEMS
-from nightshelf.tables.as_of import items_as_of
+from nightshelf.tables.as_of import items_as_of, since_first_event
 
 D = [date(2026, 11, day) for day in range(1, 6)]
 
@@ -45,3 +45,17 @@ def test_what_is_on_sale_the_day_after(spark: SparkSession) -> None:
     )  # fmt: skip
     told = items.transform(items_as_of(D[3])).where("available").collect()
     assert sorted(r["item_id"] for r in told) == ["back", "in stock", "plain", "tomorrow"]
+
+
+def test_a_catalogue_told_late_is_dated_back_to_the_first_event(spark: SparkSession) -> None:
+    items = spark.createDataFrame(
+        [("a", 1.0, D[2]), ("a", 2.0, D[4]), ("b", 3.0, D[2]), ("c", 4.0, D[2])],
+        "item_id string, price double, ds date",
+    )
+    events = spark.createDataFrame(
+        [("a", D[1]), ("a", D[0]), ("b", D[3]), (None, D[0])], "item_id string, ds date"
+    )
+    found = items.transform(since_first_event(events)).collect()
+    assert sorted(map(tuple, found)) == [
+        ("a", 1.0, D[0]), ("a", 2.0, D[4]), ("b", 3.0, D[2]), ("c", 4.0, D[2]),
+    ]  # fmt: skip

@@ -118,8 +118,8 @@ def test_digest_knows_rows_and_schema_but_not_order_or_run(
     spark: SparkSession, store: Store
 ) -> None:
     rows = [
-        ("u", 1, "i", 0.5, "item_cf", "why", None, "m", "run-1", MONDAY),
-        ("u", 2, "j", 0.4, "item_cf", "why", "i", "m", "run-1", MONDAY),
+        ("u", 1, "i", 0.5, "item_cf", "why", None, None, "m", "run-1", MONDAY),
+        ("u", 2, "j", 0.4, "item_cf", "why", "i", None, "m", "run-1", MONDAY),
     ]
 
     def digest(rows: list[tuple[Any, ...]]) -> str:
@@ -128,7 +128,7 @@ def test_digest_knows_rows_and_schema_but_not_order_or_run(
         return Store(spark, store.config, "reader").digest(SERVING_RECOMMENDATIONS)
 
     first = digest(rows)
-    assert digest([(*r[:8], "run-2", r[9]) for r in reversed(rows)]) == first
+    assert digest([(*r[:9], "run-2", r[10]) for r in reversed(rows)]) == first
     assert digest([rows[0], (*rows[1][:3], 0.41, *rows[1][4:])]) != first
 
 

@@ -1,6 +1,7 @@
 """The typed, frozen configuration of a run."""
 
 from nightshelf.config.load import config_hash, load
+from nightshelf.config.model import TrackingConfig
 from nightshelf.config.render import resolved
 from nightshelf.config.sections import (
     Config,
@@ -28,6 +29,6 @@ from nightshelf.config.sources import (
 __all__ = [
     "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource", "FeedbackConfig",
     "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource", "PrivacyConfig",
-    "RecommendConfig", "SimulateConfig", "Sources", "SparkConfig", "UserCfConfig", "UserSource",
-    "WarehouseConfig", "config_hash", "load", "resolved",
+    "RecommendConfig", "SimulateConfig", "Sources", "SparkConfig", "TrackingConfig",
+    "UserCfConfig", "UserSource", "WarehouseConfig", "config_hash", "load", "resolved",
 ]  # fmt: skip

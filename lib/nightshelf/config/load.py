@@ -38,7 +38,7 @@ def load(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
 
 def config_hash(config: Config, *sections: str) -> str:
     """Sixteen hex digits that change with any key of `sections`, or of all that change results."""
-    told = config.model_dump(mode="json", exclude={"logging", "warehouse", "spark"})
+    told = config.model_dump(mode="json", exclude={"logging", "warehouse", "spark", "tracking"})
     chosen = {name: told[name] for name in sections or told}
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
 

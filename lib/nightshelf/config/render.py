@@ -30,11 +30,21 @@ def _sections() -> Iterator[str]:
         value: BaseModel = section.default
         defaults = _plain(value)
         for key, field in type(value).model_fields.items():
+            if _is_list_of_keys(defaults[key]):
+                yield f"  {key}:  # {field.description}"
+                for entry in defaults[key]:
+                    told = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False)
+                    yield f"    - {told.strip()}"
+                continue
             flow = yaml.safe_dump(
                 {key: defaults[key]}, default_flow_style=None, sort_keys=False, width=1000
             )
             shown = flow.strip().removeprefix("{").removesuffix("}") if flow[0] == "{" else flow
             yield f"  {shown.strip()}  # {field.description}"
+
+
+def _is_list_of_keys(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _plain(value: Any) -> Any:

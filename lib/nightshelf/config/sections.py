@@ -5,6 +5,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from nightshelf.config.model import (
+    CtrConfig,
+    FeaturesConfig,
+    SamplesConfig,
+    TowersConfig,
+    TrackingConfig,
+)
 from nightshelf.config.section import Section
 from nightshelf.config.shop import simulated_sources
 from nightshelf.config.sources import Sources, Strings, _as_tuple
@@ -206,7 +213,32 @@ class RecommendConfig(Section):
     user_cf_weight: float = Field(
         0.3, ge=0, description="weight of what similar users want likewise; 0: left out"
     )
+    two_tower_weight: float = Field(
+        0.3, ge=0, description="weight of what the two towers find likewise; 0: left out"
+    )
     trending_weight: float = Field(0.1, ge=0, description="weight of the shop's trend likewise")
+    pool: int = Field(
+        200,
+        ge=1,
+        description="best candidates of a user that the model scores; never fewer than k",
+    )
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="in which the model scores; bf16 where processors multiply it faster"
+    )
+    model_weight: Share = Field(
+        1.0,
+        description="score = probability^w * (blend / best blend)^(1 - w); 1: probability alone",
+    )
+    explain: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="features named for each row, those that raise its probability most; 0: none",
+    )
+    diversity: Share = Field(
+        0.0,
+        description="weight of being unlike the list so far, against score (MMR); 0: score alone",
+    )
     bought_types: Annotated[tuple[ActiveType, ...], BeforeValidator(_as_tuple)] = Field(
         ("purchase",), description="events after which a user has the item"
     )
@@ -243,8 +275,13 @@ class Config(Section):
     feedback: FeedbackConfig = FeedbackConfig()
     item_cf: ItemCfConfig = ItemCfConfig()
     user_cf: UserCfConfig = UserCfConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    samples: SamplesConfig = SamplesConfig()
+    ctr: CtrConfig = CtrConfig()
+    towers: TowersConfig = TowersConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightshelf.columns import ATTRIBUTES, DELISTED, DS, ITEM, STOCK, Transform
@@ -30,6 +30,23 @@ def items_as_of(ds: date) -> Transform:
             .agg(*(newest(name) for name in names), _newest_attributes())
             .withColumn("available", launched & in_stock & ~F.col(DELISTED))
         )
+
+    return transform
+
+
+def since_first_event(events: DataFrame) -> Transform:
+    """[silver.items] -> the same, an item's first row dated back to its first event, if earlier.
+
+    A catalogue that tells no dates is delivered after what it describes.
+    """
+    first_row = Window.partitionBy(ITEM)
+
+    def transform(items: DataFrame) -> DataFrame:
+        seen = events.where(F.col(ITEM).isNotNull()).groupBy(ITEM).agg(F.min(DS).alias("seen"))
+        dated = F.when(F.col(DS) == F.min(DS).over(first_row), F.least(DS, "seen")).otherwise(
+            F.col(DS)
+        )
+        return items.join(seen, ITEM, "left").withColumn(DS, dated).select(*items.columns)
 
     return transform
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from nightshelf.columns import (
     ATTRIBUTES,
+    CATEGORIES,
     CATEGORY,
     CO_USERS,
     DELISTED,
@@ -11,9 +12,13 @@ from nightshelf.columns import (
     EVENT_TS,
     EVENT_TYPE,
     EVENT_TYPES,
+    FEATURES,
     ITEM,
+    LOVED_BRANDS,
+    LOVED_CATEGORIES,
     MODEL_ID,
     NEIGHBOUR,
+    NUMBERS,
     POSITION,
     PRICE,
     QUANTITY,
@@ -21,6 +26,7 @@ from nightshelf.columns import (
     RANK,
     RATING,
     REASON,
+    RECENT,
     RUN_ID,
     SCORE,
     SEED_ITEM,
@@ -31,17 +37,23 @@ from nightshelf.columns import (
     STOCK,
     TITLE,
     USER,
+    VECTORS,
 )
 from nightshelf.tables.contract import (
     BIGINT,
     BINARY,
     BOOLEAN,
     DATE,
+    DEEDS,
     DOUBLE,
+    DOUBLE_MAP,
     INT,
+    SHARES,
     STRING,
     STRING_MAP,
+    STRINGS,
     TIMESTAMP,
+    VECTOR_MAP,
     Column,
     Table,
 )
@@ -129,6 +141,65 @@ ITEM_NEIGHBOURS: Final = Table(
     may_be_empty=True,
 )
 
+USER_FEATURES: Final = Table(
+    "gold.user_features",
+    columns=(
+        Column(USER, STRING),
+        Column(NUMBERS, DOUBLE_MAP),
+        Column(CATEGORIES, STRING_MAP),
+        Column(LOVED_CATEGORIES, SHARES),
+        Column(LOVED_BRANDS, SHARES),
+        Column(RECENT, DEEDS),
+        Column(DS, DATE),
+    ),
+    keys=((USER,),),
+    layout=(USER,),
+)
+
+ITEM_FEATURES: Final = Table(
+    "gold.item_features",
+    columns=(
+        Column(ITEM, STRING),
+        Column(NUMBERS, DOUBLE_MAP),
+        Column(CATEGORIES, STRING_MAP),
+        Column(VECTORS, VECTOR_MAP),
+        Column(DS, DATE),
+    ),
+    keys=((ITEM,),),
+    layout=(ITEM,),
+)
+
+VOCABULARIES: Final = Table(
+    "gold.vocabularies",
+    columns=(
+        Column("field", STRING),
+        Column("value", STRING),
+        Column("id", INT, low=1),
+        Column("since", DATE),
+    ),
+    keys=(("field", "value"), ("field", "id")),
+    daily=False,
+    layout=("field", "id"),
+    may_be_empty=True,
+)
+
+SAMPLES: Final = Table(
+    "gold.samples",
+    columns=(
+        Column("sample_id", BIGINT),
+        Column(USER, STRING),
+        Column(ITEM, STRING),
+        Column(POSITION, INT, optional=True, low=0),
+        Column("labels", DOUBLE_MAP),
+        Column("weight", DOUBLE, low=0.0),
+        Column("origin", STRING, values=("impression", "event", "uniform", "popular", "hard")),
+        Column("split", STRING, values=("train", "valid", "test")),
+        Column(DS, DATE),
+    ),
+    keys=(("sample_id",),),
+    layout=("sample_id",),
+)
+
 _LIST = (
     Column(USER, STRING),
     Column(RANK, INT, low=1),
@@ -137,6 +208,7 @@ _LIST = (
     Column(SOURCE, STRING),
     Column(REASON, STRING),
     Column(SEED_ITEM, STRING, optional=True),
+    Column(FEATURES, STRINGS, optional=True),
     Column(MODEL_ID, STRING),
     Column(RUN_ID, STRING),
     Column(DS, DATE),
@@ -185,6 +257,27 @@ OPS_HISTORY_TOTALS: Final = Table(
     may_be_empty=True,
 )
 
+OPS_MODELS: Final = Table(
+    "ops.models",
+    columns=(
+        Column(MODEL_ID, STRING),
+        Column(RUN_ID, STRING),
+        Column(DS, DATE),
+        Column("kind", STRING),
+        Column("status", STRING, values=("promoted", "refused", "restored")),
+        Column("why", STRING),
+        Column("told_at", TIMESTAMP),
+        Column("path", STRING),
+        Column("metrics", DOUBLE_MAP),
+        Column("roc", STRING),
+        Column("input_versions", STRING),
+        Column("config_hash", STRING),
+        Column("code_version", STRING),
+    ),
+    keys=((MODEL_ID, "told_at"),),
+    daily=False,
+)
+
 OPS_JOB_RUNS: Final = Table(
     "ops.job_runs",
     columns=(
@@ -212,6 +305,11 @@ TABLES: Final = (
     SILVER_ITEMS,
     SILVER_USERS,
     ITEM_NEIGHBOURS,
+    USER_FEATURES,
+    ITEM_FEATURES,
+    VOCABULARIES,
+    SAMPLES,
+    OPS_MODELS,
     GOLD_RECOMMENDATIONS,
     SERVING_RECOMMENDATIONS,
     GOLD_EVALUATION,

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql.types import (
+    ArrayType,
     BinaryType,
     BooleanType,
     DataType,
     DateType,
     DoubleType,
+    FloatType,
     IntegerType,
     LongType,
     MapType,
@@ -27,6 +29,19 @@ BINARY: Final = BinaryType()
 DATE: Final = DateType()
 TIMESTAMP: Final = TimestampType()
 STRING_MAP: Final = MapType(STRING, STRING)
+DOUBLE_MAP: Final = MapType(STRING, DOUBLE)
+VECTOR_MAP: Final = MapType(STRING, ArrayType(FloatType()))
+STRINGS: Final = ArrayType(STRING)
+SHARES: Final = ArrayType(StructType([StructField("name", STRING), StructField("share", DOUBLE)]))
+DEEDS: Final = ArrayType(
+    StructType(
+        [
+            StructField("item_id", STRING),
+            StructField("event_type", STRING),
+            StructField("event_ts", TIMESTAMP),
+        ]
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from nightshelf.errors import RetryLaterError
+
 
 @dataclass(frozen=True)
 class FileInfo:
@@ -79,6 +81,28 @@ class Files:
             return bool(fs.rename(where, self._jvm.org.apache.hadoop.fs.Path(new)))
         except Py4JJavaError:
             return False
+
+    def put_in_place(self, old: str, new: str) -> None:
+        """Moves a file or folder to where another may lie, which goes.
+
+        Raises RetryLaterError where the file system refuses.
+        """
+        fs, where = self._at(new)
+        fs.delete(where, True)
+        fs.mkdirs(where.getParent())
+        if not self.rename(old, new):
+            raise RetryLaterError(
+                f"{new}: could not be put in place from {old}; run the step again"
+            )
+
+    def write_bytes(self, path: str, content: bytes) -> None:
+        """Writes a file of a few megabytes at most."""
+        fs, where = self._at(path)
+        stream = fs.create(where, True)
+        try:
+            stream.write(bytearray(content))
+        finally:
+            stream.close()
 
     def read_json(self, path: str) -> dict[str, Any]:
         """The JSON object in a small file; empty where the file is missing or torn."""

@@ -214,11 +214,15 @@ class Store:
     def commit(
         self, frame: DataFrame, table: Table, days: str, manifest: Mapping[str, Any]
     ) -> None:
-        """One atomic commit, with the manifest in its metadata."""
+        """One atomic commit, with the manifest in its metadata.
+
+        Columns that the contract has gained since the last commit join the table.
+        """
         writer: DataFrameWriter = (
             frame.write.format("delta")
             .mode("overwrite")
             .option("userMetadata", json.dumps(manifest, sort_keys=True))
+            .option("mergeSchema", "true")
         )
         if table.daily:
             writer = writer.option("replaceWhere", days)

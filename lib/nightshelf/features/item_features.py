@@ -1,0 +1,49 @@
+"""Features of items as of days: silver tables -> gold.item_features.
+
+Two frames meet by item: what is asked for, with what was told of the item and of the shop as of
+that day, and the events of each day and position.
+"""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import BRAND, CATEGORY, DS, ITEM, PRICE, Transform
+from nightshelf.config import FeedbackConfig
+from nightshelf.config.model import FeaturesConfig
+from nightshelf.features.daily import counted, with_first_days
+from nightshelf.features.item_part import LAUNCH, ItemPart
+from nightshelf.features.parts import DAY, by_part
+from nightshelf.features.positions import click_curves, place
+from nightshelf.features.told import TEXTS, facts, told_as_of
+from nightshelf.tables import ITEM_FEATURES
+
+
+def item_features(
+    config: FeaturesConfig, feedback: FeedbackConfig, events: DataFrame, items: DataFrame
+) -> Transform:
+    """[item_id, ds] -> [gold.item_features]; one row a pair, the pairs unique.
+
+    events, items: silver.events and silver.items. A row holds what events and rows of items up to
+    its ds tell. click_through is clicks over the clicks to be expected of the item's impressions,
+    by the shop's click rate at each one's position (Zhang and Jones 2007, "Comparing click logs and
+    editorial labels for training query rewriting"), both decayed and smoothed by
+    `features.click_prior`. The pairs are computed twice: cache what is costly.
+    """
+
+    def transform(pairs: DataFrame) -> DataFrame:
+        days = pairs.select(DS).distinct()
+        curves = click_curves(days, events, config.half_life_days)
+        of_items = events.where(F.col(ITEM).isNotNull())
+        asked = (
+            pairs.select(ITEM, DS)
+            .transform(told_as_of(facts(items), (CATEGORY, BRAND, PRICE, LAUNCH, *TEXTS)))
+            .transform(with_first_days(events))
+            .join(F.broadcast(curves), DS, "left")
+            .withColumn(DAY, F.unix_date(DS))
+            .withColumn(LAUNCH, F.unix_date(LAUNCH))
+            .drop(DS)
+        )
+        daily = of_items.transform(counted((ITEM, place()), feedback))
+        return by_part([asked, daily], ITEM, ItemPart(config), ITEM_FEATURES.schema)
+
+    return transform

@@ -1,0 +1,48 @@
+"""Models as tasks use them: loaded once a worker process."""
+
+from typing import Any, Final, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightshelf.fields import Rows
+
+Model = TypeVar("Model")
+Model_co = TypeVar("Model_co", covariant=True)
+
+
+class Scorer(Protocol):
+    """A loaded model: B rows -> numbers (B, T): of scores, a column a task; of vectors, T long."""
+
+    def __call__(self, rows: Rows) -> NDArray[np.float32]:
+        """What the model says of the rows."""
+
+
+class Explainer(Protocol):
+    """A loaded model: B rows -> the names of the fields that speak for each."""
+
+    def __call__(self, rows: Rows) -> list[list[str]]:
+        """The names, a list a row, the strongest first."""
+
+
+class Loader(Protocol[Model_co]):
+    """Loads a model in a worker process. Travels to the executors, so it has to pickle."""
+
+    @property
+    def key(self) -> str:
+        """Names the model: a process loads one of a name once."""
+
+    def __call__(self) -> Model_co:
+        """The model."""
+
+
+_LOADED: Final[dict[str, Any]] = {}
+
+
+def loaded(load: Loader[Model]) -> Model:
+    """The model, from the process's memory where it is there."""
+    if load.key not in _LOADED:
+        _LOADED.clear()  # a worker serves one model at a time
+        _LOADED[load.key] = load()
+    model: Model = _LOADED[load.key]
+    return model
