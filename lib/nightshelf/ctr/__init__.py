@@ -1,0 +1,1 @@
+"""The ranking model: networks, their training over ranks, checkpoints and calibration."""

@@ -1,0 +1,164 @@
+"""What ranks tell each other: the only module that imports Horovod.
+
+Gradients are sums over the rows of all ranks. Those of the layers travel in one buffer. Those of
+the table travel either row by row, as what each rank touched (an allgather), or as the whole table
+(an allreduce), whichever moves fewer bytes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nightshelf.ctr import kernel
+
+Array = NDArray[Any]
+
+
+class Ranks(Protocol):
+    """The processes that train together, as one of them sees them."""
+
+    rank: int
+    size: int
+    local_rank: int
+
+    def sum_layers(self, gradients: Sequence[Tensor]) -> None:
+        """Replaces each gradient by the sum over ranks."""
+
+    def sum_rows(self, touched: Tensor, gradients: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        """(touched, gradients) of all ranks: rows distinct, gradients summed in rank order.
+
+        touched (U,) of the table's `rows`, gradients (U, W).
+        """
+
+    def gathered(self, array: Array) -> Array:
+        """The arrays of all ranks behind one another, in rank order."""
+
+
+class Alone:
+    """One process, which has nobody to tell."""
+
+    rank, size, local_rank = 0, 1, 0
+
+    def sum_layers(self, gradients: Sequence[Tensor]) -> None:
+        """Nothing to add."""
+
+    def sum_rows(self, touched: Tensor, gradients: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        """As they are."""
+        return touched, gradients
+
+    def gathered(self, array: Array) -> Array:
+        """As it is."""
+        return array
+
+
+@dataclass
+class HorovodRanks:
+    """The ranks of a Horovod job; NCCL between GPUs where Horovod was built with it, else Gloo.
+
+    half: gradients travel in half precision.
+    """
+
+    half: bool = False
+
+    def __post_init__(self) -> None:
+        import horovod.torch as hvd
+
+        hvd.init()
+        self._hvd = hvd
+        self.rank, self.size, self.local_rank = hvd.rank(), hvd.size(), hvd.local_rank()
+        self._on_gpu = bool(hvd.nccl_built()) and torch.cuda.is_available()
+        self._by_rows: bool | None = None
+        self._marks = np.empty(0, np.int32)
+
+    def sum_layers(self, gradients: Sequence[Tensor]) -> None:
+        """Replaces each gradient by the sum over ranks."""
+        if self.size == 1:
+            return
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        summed = self._summed(flat, "layers")
+        parts = torch.split(summed, [g.numel() for g in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def sum_rows(self, touched: Tensor, gradients: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        """(touched, gradients) of all ranks: rows distinct, gradients summed in rank order.
+
+        touched (U,) of the table's `rows`, gradients (U, W).
+        """
+        if self.size == 1:
+            return touched, gradients
+        if self._by_rows is None:
+            self._by_rows = self._rows_are_fewer(len(touched), rows, gradients.shape[1])
+            self._marks = np.full(rows, -1, np.int32)
+        if not self._by_rows:
+            whole = torch.zeros((rows, gradients.shape[1]), device=gradients.device)
+            whole[touched] = gradients
+            summed = self._summed(whole, "table")
+            changed = summed.abs().amax(1).nonzero().flatten().to(touched.dtype)
+            return changed, summed[changed]
+        sent = gradients.half() if self.half else gradients
+        places = self._hvd.allgather_async(self._there(touched), name="rows")
+        values = self._hvd.allgather_async(self._there(sent), name="values")
+        every = self._hvd.synchronize(places).cpu().numpy()
+        told = self._hvd.synchronize(values).float().cpu().numpy()
+        distinct, at = kernel.compact(every, self._marks)
+        summed = torch.from_numpy(kernel.sums_by_place(at, told, len(distinct)))
+        return (
+            torch.from_numpy(distinct).to(touched.device),
+            summed.to(gradients.device),
+        )
+
+    def gathered(self, array: Array) -> Array:
+        """The arrays of all ranks behind one another, in rank order."""
+        if self.size == 1:
+            return array
+        told = torch.from_numpy(np.ascontiguousarray(array))
+        return np.asarray(self._hvd.allgather(told, name="gathered").numpy())
+
+    def _summed(self, values: Tensor, name: str) -> Tensor:
+        sent = values.half() if self.half else values
+        there = self._there(sent)
+        summed: Tensor = self._hvd.allreduce(there, op=self._hvd.Sum, name=name)
+        return summed.to(values.device, values.dtype)
+
+    def _there(self, values: Tensor) -> Tensor:
+        """Where Horovod can take the values from."""
+        return values if self._on_gpu else values.cpu()
+
+    def _rows_are_fewer(self, touched: int, rows: int, width: int) -> bool:
+        """Whether exchanging rows moves fewer bytes than the table, by the busiest rank's first."""
+        most = int(self.gathered(np.array([touched], np.int64)).max())
+        each = 2 if self.half else 4
+        by_rows = (self.size - 1) * most * (width * each + 4)
+        return bool(by_rows < 2 * (self.size - 1) / self.size * rows * width * each)
+
+
+def on_spark(
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    ranks: int,
+    environment: Mapping[str, str],
+    start_seconds: int,
+) -> list[Any]:
+    """Runs `work` on as many of the Spark session's executors; its results in rank order.
+
+    `environment` joins that of the ranks. Raises what Horovod raises where a rank ends otherwise.
+    """
+    import horovod.spark
+
+    found: list[Any] = horovod.spark.run(
+        work,
+        args=arguments,
+        num_proc=ranks,
+        start_timeout=start_seconds,
+        use_gloo=True,
+        use_mpi=False,
+        env=dict(environment),
+        verbose=0,
+    )
+    return found

@@ -1,0 +1,148 @@
+"""What each rank of a training job runs, from the training set to the judged model."""
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from nightshelf.ctr import progress
+from nightshelf.ctr.calibration import fit as calibrated
+from nightshelf.ctr.distributed import HorovodRanks, Ranks
+from nightshelf.ctr.judging import Answers, answers
+from nightshelf.ctr.metrics import roc_points
+from nightshelf.ctr.models import TWO_TOWER
+from nightshelf.ctr.settings import Settings
+from nightshelf.ctr.storage import Folder
+from nightshelf.ctr.towers import fit_towers
+from nightshelf.ctr.trained import Trained
+from nightshelf.ctr.training import BEST, CHECKPOINTS, Training
+from nightshelf.errors import NightshelfError
+
+FAILURE: Final = "failure.json"
+TRAIN_ROWS: Final = 500_000
+"""Of the training days, about so many rows are judged."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One training job: URIs of the training set, of the model's folder, of the model in use."""
+
+    data: str
+    out: str
+    settings: Settings
+    current: str | None = None
+
+
+def work_as_rank(work: Work) -> dict[str, Any]:
+    """Runs on every rank under Horovod; rank 0's result tells how it went.
+
+    An error that an operator can act on is left in `failure.json` for the driver.
+    """
+    warnings.simplefilter("ignore")  # nobody reads a rank's screen
+    out = Folder(work.out)
+    try:
+        ranks = HorovodRanks(half=work.settings.compression == "fp16")
+        progress.sign_in(out, ranks.rank)
+        return fit(work, ranks)
+    except NightshelfError as error:
+        told = {"kind": type(error).__name__, "message": str(error)}
+        out.write(FAILURE, json.dumps(told).encode())
+        raise
+
+
+def fit(work: Work, ranks: Ranks) -> dict[str, Any]:
+    """Trains, calibrates and judges; `model.safetensors` and `model.json` lie in `work.out` then.
+
+    Tells of `rows_s` (rows a second while training, all ranks), the epochs' losses and valid AUCs,
+    and, by split and task, the metrics of the model and of the model in use. Two towers are learnt
+    and judged as `towers.fit_towers` tells.
+    """
+    torch.set_num_threads(work.settings.threads)
+    data, out = Folder(work.data), Folder(work.out)
+    if work.settings.architecture.name == TWO_TOWER:
+        return fit_towers(data, out, work.settings, ranks)
+    training = Training(data, out, work.settings, ranks)
+    state = training.run()
+    model = Trained.load(out, BEST, training.device)
+    valid = answers(model, data.folder("valid"), ranks)
+    kind = work.settings.calibration
+    model.calibrations = tuple(
+        calibrated(kind, valid.logits[:, t], valid.labels[:, t], valid.weights)
+        for t in range(len(model.inputs.tasks))
+    )
+    told = {
+        "rows_s": round(state.rows / state.seconds) if state.seconds else 0,
+        "steps": state.step,
+        "rows": training.plan.rows,
+        "losses": state.losses,
+        "epoch_seconds": state.epoch_seconds,
+        "valid_aucs": state.values,
+        "best_epoch": state.best_epoch + 1,
+    }
+    told |= _judged(model, work, {"valid": valid}, ranks)
+    if ranks.rank == 0:
+        model.save(out, told={"told": told})
+    return told
+
+
+def tidy(out: Folder, keep: bool) -> None:
+    """Removes what only a training that goes on would need, or all of it."""
+    if not keep:
+        out.delete()
+        return
+    out.folder(CHECKPOINTS).delete()
+    for name in out.names():
+        if name.startswith((BEST, "rank-")) or name == progress.NAME:
+            out.remove(name)
+
+
+def _judged(
+    model: Trained, work: Work, known: Mapping[str, Answers], ranks: Ranks
+) -> dict[str, Any]:
+    """The metrics by split and task, and the test's ROC points."""
+    data = Folder(work.data)
+    metrics: dict[str, float] = {}
+    test = answers(model, data.folder("test"), ranks)
+    train = answers(model, data.folder("train"), ranks, TRAIN_ROWS)
+    for split, told in {"train": train, "valid": known["valid"], "test": test}.items():
+        metrics |= _metrics(model, told, f"{split}")
+    metrics |= {f"{n}_uncalibrated": v for n, v in _uncalibrated(model, test).items()}
+    first = model.calibrations[0].apply(test.logits[:, 0])
+    found: dict[str, Any] = {
+        "metrics": metrics,
+        "roc": roc_points(test.labels[:, 0], first, test.weights),
+    }
+    if work.current is not None:
+        current = Trained.load(Folder(work.current), device=model.table.device)
+        if _same_fields(current, model):
+            told = answers(current, data.folder("test"), ranks)
+            found["current"] = _metrics(current, told, "test")
+    return found
+
+
+def _metrics(model: Trained, told: Answers, split: str) -> dict[str, float]:
+    """`<split>.<metric>` of the first task, `<split>.<task>.<metric>` of the others."""
+    found: dict[str, float] = {}
+    for t, task in enumerate(model.inputs.tasks):
+        name = split if t == 0 else f"{split}.{task}"
+        values = told.of(t, model.calibrations[t].apply(told.logits[:, t]))
+        found |= {f"{name}.{metric}": value for metric, value in values.items()}
+    return found
+
+
+def _uncalibrated(model: Trained, told: Answers) -> dict[str, float]:
+    """`test.ece` of the first task before its calibration."""
+    raw = 1.0 / (1.0 + np.exp(-told.logits[:, 0].astype(np.float64)))
+    return {"test.ece": told.of(0, raw)["ece"]}
+
+
+def _same_fields(one: Trained, other: Trained) -> bool:
+    """Whether both read the same columns, if with other ids and scales."""
+    return one.inputs.tasks == other.inputs.tasks and all(
+        getattr(one.inputs, names) == getattr(other.inputs, names)
+        for names in ("categorical_columns", "numeric_columns", "history_columns", "vector_columns")
+    )

@@ -1,0 +1,133 @@
+"""The inner loops of sparse training: which rows a batch touches, their sums and their step.
+
+A batch looks up some hundred thousand ids of a table of millions of rows. Gradients, exchange and
+optimiser work on the rows touched alone.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from nightshelf.compiled import CACHED
+
+Ints = NDArray[np.int32]
+Singles = NDArray[np.float32]
+
+
+SCANNED = 64
+"""Looking at so many marks takes about as long as sorting a row."""
+
+
+def compact(rows: Ints, marks: Ints) -> tuple[Ints, Ints]:
+    """(touched, places): the distinct rows in order, and the place of each.
+
+    rows (N,) from 0; marks (V,): -1 everywhere, and so again afterwards. touched (U,), places (N,):
+    touched[places] == rows. In order, since memory is then read nearly as it lies.
+    """
+    touched = np.empty(len(rows), np.int32)
+    places = np.empty(len(rows), np.int32)
+    count: int = _compact(rows, marks, touched, places)
+    return touched[:count].copy(), places
+
+
+@njit(cache=CACHED, nogil=True)
+def _compact(rows: Ints, marks: Ints, touched: Ints, places: Ints) -> int:
+    count = 0
+    for row in rows:
+        if marks[row] < 0:
+            marks[row] = 0
+            touched[count] = row
+            count += 1
+    if len(marks) < SCANNED * count:
+        count = 0
+        for row in range(len(marks)):
+            if marks[row] == 0:
+                touched[count] = row
+                count += 1
+    else:
+        touched[:count].sort()
+    for n in range(count):
+        marks[touched[n]] = n
+    for n in range(len(rows)):
+        places[n] = marks[rows[n]]
+    for n in range(count):
+        marks[touched[n]] = -1
+    return count
+
+
+def sums_by_place(places: Ints, values: Singles, count: int) -> Singles:
+    """(count, W): the sums of values (N, W) by place, added in their order."""
+    sums: Any = _sums_by_place(places, values, count)
+    return sums  # type: ignore[no-any-return]
+
+
+@njit(cache=CACHED, nogil=True)
+def _sums_by_place(places: Ints, values: Singles, count: int) -> Singles:
+    width = values.shape[1]
+    sums = np.zeros((count, width), np.float32)
+    for n in range(len(places)):
+        place = places[n]
+        for w in range(width):
+            sums[place, w] += values[n, w]
+    return sums
+
+
+def adam(
+    weights: Singles,
+    moments: tuple[Singles, Singles],
+    touched: Ints,
+    gradients: Singles,
+    *,
+    rate: float,
+    step: int,
+    decay: float,
+) -> None:
+    """One step of Adam (Kingma & Ba 2015) on the rows touched, in place.
+
+    weights and both moments (V, W), touched (U,) distinct, gradients (U, W), step from 1. The
+    moments of rows that a batch does not touch stay as they are (lazy Adam). `decay`: L2 penalty.
+    """
+    first, second = moments
+    bias1, bias2 = 1.0 - BETA1**step, 1.0 - BETA2**step
+    size = np.float32(rate / bias1)
+    _adam(weights, first, second, touched, gradients, size, np.float32(bias2**-0.5), decay)
+
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+ROWS_AT_ONCE = 128
+
+
+@njit(cache=CACHED, nogil=True, fastmath=True)
+def _adam(
+    weights: Singles,
+    first: Singles,
+    second: Singles,
+    touched: Ints,
+    gradients: Singles,
+    size: np.float32,
+    scale: np.float32,
+    decay: float,
+) -> None:
+    b1, b2, eps = np.float32(BETA1), np.float32(BETA2), np.float32(EPSILON)
+    rest1, rest2, shrink = np.float32(1.0) - b1, np.float32(1.0) - b2, np.float32(decay)
+    width = weights.shape[1]
+    # Rows are worked on side by side: loops of W numbers are too short for vector instructions.
+    x, m, v = np.empty((3, ROWS_AT_ONCE * width), np.float32)
+    flat = gradients.reshape(-1)
+    for start in range(0, len(touched), ROWS_AT_ONCE):
+        rows = touched[start : start + ROWS_AT_ONCE]
+        for n in range(len(rows)):
+            for w in range(width):
+                at = n * width + w
+                x[at], m[at], v[at] = weights[rows[n], w], first[rows[n], w], second[rows[n], w]
+        for at in range(len(rows) * width):
+            g = flat[start * width + at] + shrink * x[at]
+            m[at] = b1 * m[at] + rest1 * g
+            v[at] = b2 * v[at] + rest2 * g * g
+            x[at] -= size * m[at] / (np.sqrt(v[at]) * scale + eps)
+        for n in range(len(rows)):
+            for w in range(width):
+                at = n * width + w
+                weights[rows[n], w], first[rows[n], w], second[rows[n], w] = x[at], m[at], v[at]

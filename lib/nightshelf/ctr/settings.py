@@ -1,0 +1,48 @@
+"""How a model is trained: plain values that travel to ranks and into checkpoints."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from nightshelf.ctr.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class Settings:
+    """As in the configuration's `ctr`; `batch_size` is that of all ranks together.
+
+    recall_at: among how many of the best items two towers shall find what was wanted.
+    """
+
+    architecture: Architecture
+    batch_size: int = 4_096
+    accumulate: int = 1
+    epochs: int = 5
+    patience: int = 1
+    learning_rate: float = 1e-3
+    warm_up: float = 0.05
+    final_rate: float = 0.1
+    weight_decay: float = 0.0
+    embedding_decay: float = 1e-5
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compression: Literal["none", "fp16"] = "none"
+    threads: int = 1
+    checkpoint_steps: int = 500
+    calibration: Literal["isotonic", "platt", "none"] = "platt"
+    seed: int = 7
+    recall_at: int = 50
+
+    def told(self) -> dict[str, Any]:
+        """The settings as JSON's kinds of values."""
+        return asdict(self)
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, counted from 0, of all steps.
+
+        It grows in a line over the first `warm_up` of them, then falls in a line to `final_rate` of
+        its highest.
+        """
+        rising = int(self.warm_up * steps)
+        if step < rising:
+            return self.learning_rate * (step + 1) / (rising + 1)
+        left = 1.0 - (step - rising) / max(1, steps - rising)
+        return self.learning_rate * (self.final_rate + (1.0 - self.final_rate) * left)

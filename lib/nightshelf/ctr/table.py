@@ -1,0 +1,185 @@
+"""The one embedding table of all fields, and what a batch looks up in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nightshelf.ctr import kernel
+from nightshelf.ctr.architecture import Network
+from nightshelf.ctr.batch import Batch
+from nightshelf.fields import Inputs, Ints, Rows
+
+SPREAD: Final = 0.01
+"""Standard deviation of the first vectors."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a batch looks up: its touched rows, and where in them each looked-up vector is.
+
+    touched (U,) distinct rows of the table, places (B, F + L) int32.
+    """
+
+    touched: Ints
+    places: Ints
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the fields of `inputs` lie in the table: field n's ids begin at row `offsets[n]`."""
+
+    inputs: Inputs
+    offsets: NDArray[np.int32]
+    rows: int
+
+    @staticmethod
+    def of(inputs: Inputs) -> "Layout":
+        """The fields one behind the other."""
+        sizes = np.array([field.size for field in inputs.categorical], np.int64)
+        ends = np.cumsum(sizes)
+        return Layout(inputs, (ends - sizes).astype(np.int32), int(ends[-1]))
+
+    @property
+    def target(self) -> int | None:
+        """The place of the field whose ids the history shares; None without a history."""
+        if self.inputs.history is None:
+            return None
+        return self.inputs.categorical_columns.index(self.inputs.history.field)
+
+    def table_rows(self, rows: Rows) -> Ints:
+        """(B, F + L): the table's row of each categorical id and of each item of the history.
+
+        An id that the table has not, such as one newer than the model, is read as unknown.
+        """
+        sizes = np.array([field.size for field in self.inputs.categorical], np.int32)
+        ids = np.where((rows.ids >= 0) & (rows.ids < sizes), rows.ids, 0) + self.offsets
+        if self.inputs.history is None or self.target is None:
+            return np.ascontiguousarray(ids, np.int32)
+        items = rows.history[:, : self.inputs.history.length]
+        known = np.where((items >= 0) & (items < sizes[self.target]), items, 0)
+        return np.concatenate([ids, known + self.offsets[self.target]], 1, dtype=np.int32)
+
+
+class Lookup:
+    """Finds the rows that batches touch; one for each thread that does."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._marks = np.full(layout.rows, -1, np.int32)
+
+    def __call__(self, rows: Rows) -> Looked:
+        """The rows that a batch touches."""
+        wanted = self._layout.table_rows(rows)
+        touched, places = kernel.compact(wanted.ravel(), self._marks)
+        return Looked(touched, places.reshape(wanted.shape))
+
+
+class Table:
+    """Vectors (V, W) and their Adam moments; only rows that a batch touches are read or changed."""
+
+    def __init__(self, layout: Layout, network: Network, seed: int, device: torch.device) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        weights = torch.empty(layout.rows, network.width).normal_(0.0, SPREAD, generator=generator)
+        weights[:, network.width - network.first_order :] = 0.0
+        self.weights = weights.to(device)
+        self.moments = (torch.zeros_like(self.weights), torch.zeros_like(self.weights))
+
+    def vectors(self, touched: Tensor) -> Tensor:
+        """(U, W): the rows' vectors, as a leaf that gathers their gradients."""
+        return self.weights.index_select(0, touched).requires_grad_()
+
+    def step(
+        self, touched: Tensor, gradients: Tensor, *, rate: float, step: int, decay: float
+    ) -> None:
+        """One step of Adam on the rows touched; see `kernel.adam`."""
+        if self.weights.is_cuda:
+            self._step_on_gpu(touched, gradients, rate=rate, step=step, decay=decay)
+            return
+        first, second = (moment.numpy() for moment in self.moments)
+        kernel.adam(
+            self.weights.numpy(),
+            (first, second),
+            touched.numpy(),
+            gradients.numpy(),
+            rate=rate,
+            step=step,
+            decay=decay,
+        )
+
+    def _step_on_gpu(
+        self, touched: Tensor, gradients: Tensor, *, rate: float, step: int, decay: float
+    ) -> None:
+        first, second = self.moments
+        weights = self.weights[touched]
+        gradients = gradients + decay * weights
+        m = first[touched].lerp_(gradients, 1.0 - kernel.BETA1)
+        v = second[touched].lerp_(gradients.square(), 1.0 - kernel.BETA2)
+        first[touched], second[touched] = m, v
+        scale = (1.0 - kernel.BETA2**step) ** -0.5
+        size = rate / (1.0 - kernel.BETA1**step)
+        self.weights[touched] = weights - size * m / (v.sqrt() * scale + kernel.EPSILON)
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors of a checkpoint."""
+        return {"weights": self.weights, "first": self.moments[0], "second": self.moments[1]}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from a checkpoint's tensors."""
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])
+
+
+class _Lookup(torch.autograd.Function):
+    """vectors (U, W), places (N,) -> (N, W); its gradient is summed by place, in order."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, places: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        ctx.count = len(vectors)
+        return vectors.index_select(0, places)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        values = gradient.contiguous().numpy()
+        return torch.from_numpy(kernel.sums_by_place(places.numpy(), values, ctx.count)), None
+
+
+def looked_up(vectors: Tensor, places: Tensor) -> Tensor:
+    """(B, P, W): the vectors (U, W) at places (B, P).
+
+    On a CPU by kernels of our own: torch's gradient of an embedding takes one thread, and longer.
+    """
+    if vectors.is_cuda or not vectors.requires_grad:
+        return nn.functional.embedding(places, vectors)
+    looked: Tensor = _Lookup.apply(vectors, places.flatten())  # type: ignore[no-untyped-call]
+    return looked.view(*places.shape, vectors.shape[1])
+
+
+def batch_of(
+    rows: Rows, places: Tensor, vectors: Tensor, layout: Layout, device: torch.device
+) -> Batch:
+    """What a network sees of B rows: `vectors` (U, W) at `places` (B, F + L), and the rest."""
+    fields = len(layout.inputs.categorical)
+    looked = looked_up(vectors, places)
+    numbers, dense = (torch.from_numpy(x).to(device) for x in (rows.numbers, rows.vectors))
+    history = layout.inputs.history
+    if history is None or layout.target is None:
+        return Batch(fields=looked[:, :fields], numbers=numbers, vectors=dense)
+    parts = torch.from_numpy(rows.history).to(device).long()
+    _, types, ages = torch.split(parts, history.length, dim=1)
+    return Batch(
+        fields=looked[:, :fields],
+        numbers=numbers,
+        vectors=dense,
+        history=looked[:, fields:],
+        mask=types > 0,
+        history_types=types.clamp(0, history.types - 1),
+        history_ages=ages.clamp(0, history.ages - 1),
+        target=looked[:, layout.target],
+    )

@@ -1,0 +1,110 @@
+"""A trained model: what it is made of, its file form, and the scores it gives."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nightshelf.ctr import checkpoint
+from nightshelf.ctr.architecture import Architecture, Network
+from nightshelf.ctr.batch import Batch
+from nightshelf.ctr.calibration import Calibration
+from nightshelf.ctr.models import build
+from nightshelf.ctr.precision import Precision, arithmetic
+from nightshelf.ctr.storage import Folder
+from nightshelf.ctr.table import Layout, batch_of
+from nightshelf.fields import Inputs, Rows
+
+MODEL: Final = "model"
+ROWS_AT_ONCE: Final = 8_192
+
+Singles = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+@dataclass
+class Trained:
+    """A network, its table (V, W) and, a task each, how its scores become probabilities."""
+
+    architecture: Architecture
+    inputs: Inputs
+    network: Network
+    table: Tensor
+    calibrations: tuple[Calibration, ...] = ()
+    precision: Precision = "fp32"
+    layout: Layout = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layout = Layout.of(self.inputs)
+
+    def logits(self, rows: Rows) -> Singles:
+        """(B, T): the network's scores, before calibration."""
+        training = self.network.training
+        self.network.eval()
+        with torch.inference_mode(), arithmetic(self.precision, self.table.device):
+            parts = [self._logits(some) for some in _slices(rows)]
+        self.network.train(training)
+        if not parts:
+            return np.empty((0, len(self.inputs.tasks)), np.float32)
+        return torch.cat(parts).float().cpu().numpy()
+
+    def probabilities(self, rows: Rows) -> Doubles:
+        """(B, T): calibrated where the model has calibrations, else the sigmoid of the logits.
+
+        In double precision: what tells apart rows on a level part of the curve is small.
+        """
+        logits = self.logits(rows)
+        if not self.calibrations:
+            return 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
+        columns = [c.apply(logits[:, task]) for task, c in enumerate(self.calibrations)]
+        return np.stack(columns, axis=1)
+
+    def lookup(self, rows: Rows) -> Batch:
+        """The rows as the network sees them."""
+        device = self.table.device
+        places = torch.from_numpy(self.layout.table_rows(rows)).to(device)
+        return batch_of(rows, places, self.table, self.layout, device)
+
+    def _logits(self, rows: Rows) -> Tensor:
+        logits: Tensor = self.network(self.lookup(rows))
+        return logits
+
+    def save(
+        self, folder: Folder, name: str = MODEL, told: Mapping[str, Any] | None = None
+    ) -> None:
+        """Writes `<name>.safetensors` and `<name>.json` into the folder."""
+        tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
+        values = {
+            "architecture": asdict(self.architecture),
+            "inputs": self.inputs.to_json(),
+            "calibrations": [c.to_plain() for c in self.calibrations],
+            **(told or {}),
+        }
+        checkpoint.write(folder, name, {**tensors, "table": self.table}, values)
+
+    @staticmethod
+    def load(folder: Folder, name: str = MODEL, device: torch.device | None = None) -> "Trained":
+        """The model of a folder. Raises DataQualityError where it is torn or missing."""
+        tensors, told = checkpoint.read(folder, name)
+        inputs = Inputs.from_json(told["inputs"])
+        architecture = Architecture.from_plain(told["architecture"])
+        network = build(architecture, inputs)
+        own = {n.removeprefix("network."): t for n, t in tensors.items() if n != "table"}
+        network.load_state_dict(own)
+        place = device or torch.device("cpu")
+        return Trained(
+            architecture,
+            inputs,
+            network.to(place).eval(),
+            tensors["table"].to(place),
+            tuple(Calibration.from_plain(c) for c in told["calibrations"]),
+        )
+
+
+def _slices(rows: Rows) -> Iterator[Rows]:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield rows.take(slice(start, start + ROWS_AT_ONCE))

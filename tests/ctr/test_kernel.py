@@ -1,0 +1,50 @@
+"""The compiled loops against plain numpy and torch."""
+
+import numpy as np
+import torch
+
+from nightshelf.ctr import kernel
+
+
+def test_compact_gives_each_row_a_place() -> None:
+    marks = np.full(10, -1, np.int32)
+    touched, places = kernel.compact(np.array([7, 2, 7, 9, 2], np.int32), marks)
+    assert touched.tolist() == [2, 7, 9]
+    assert places.tolist() == [1, 0, 1, 2, 0]
+    assert (marks == -1).all()
+    few = np.full(1_000, -1, np.int32)  # so few that they are sorted
+    assert [a.tolist() for a in kernel.compact(np.array([9, 2, 9], np.int32), few)] == [
+        [2, 9],
+        [1, 0, 1],
+    ]
+    assert (few == -1).all()
+
+
+def test_sums_by_place() -> None:
+    values = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], np.float32)
+    found = kernel.sums_by_place(np.array([1, 0, 1], np.int32), values, 2)
+    assert found.tolist() == [[3.0, 4.0], [6.0, 8.0]]
+
+
+def test_adam_is_that_of_torch_where_every_row_is_touched() -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(6, 3)).astype(np.float32)
+    ours = weights.copy()
+    moments = (np.zeros_like(ours), np.zeros_like(ours))
+    theirs = torch.nn.Parameter(torch.from_numpy(weights.copy()))
+    adam = torch.optim.Adam([theirs], lr=0.01, weight_decay=0.1)
+    order = np.array([3, 1, 5, 0, 2, 4], np.int32)
+    for step in range(1, 6):
+        gradients = rng.normal(size=(6, 3)).astype(np.float32)
+        theirs.grad = torch.from_numpy(gradients)
+        adam.step()
+        kernel.adam(ours, moments, order, gradients[order], rate=0.01, step=step, decay=0.1)
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=2e-5, atol=1e-6)
+
+
+def test_adam_leaves_rows_alone_that_are_not_touched() -> None:
+    weights = np.ones((3, 2), np.float32)
+    moments = (np.zeros_like(weights), np.zeros_like(weights))
+    gradients = np.ones((1, 2), np.float32)
+    kernel.adam(weights, moments, np.array([1], np.int32), gradients, rate=0.1, step=1, decay=0.0)
+    np.testing.assert_allclose(weights, [[1, 1], [0.9, 0.9], [1, 1]], rtol=1e-6)

@@ -1,0 +1,22 @@
+"""Where models and training sets may lie."""
+
+from pathlib import Path
+
+import pytest
+
+from nightshelf.ctr.storage import Folder
+from nightshelf.errors import ConfigError
+
+
+@pytest.mark.parametrize("form", ["{}", "file:{}", "file://{}"])
+def test_local_folders_by_path_and_by_uri(tmp_path: Path, form: str) -> None:
+    folder = Folder(form.format(tmp_path))
+    folder.write("a/b.json", b"1")
+    assert (tmp_path / "a" / "b.json").read_bytes() == b"1"
+    assert folder.folder("a").names() == ["b.json"]
+    assert folder.url == f"file://{tmp_path}"
+
+
+def test_file_systems_that_arrow_does_not_know_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^s3a://shop/w: .* found s3a:; change warehouse.root"):
+        Folder("s3a://shop/w").names()

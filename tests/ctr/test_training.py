@@ -1,0 +1,205 @@
+"""Training by one process: it learns, repeats itself, goes on where it stopped, and refuses."""
+
+import dataclasses
+import gc
+import json
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nightshelf.ctr import checkpoint
+from nightshelf.ctr.architecture import Architecture
+from nightshelf.ctr.distributed import Alone
+from nightshelf.ctr.fitting import Work, fit
+from nightshelf.ctr.reader import Shard
+from nightshelf.ctr.settings import Settings
+from nightshelf.ctr.steps import Step
+from nightshelf.ctr.storage import Folder
+from nightshelf.ctr.trained import Trained
+from nightshelf.ctr.training import Training
+from nightshelf.errors import ConfigError, DataQualityError
+from tests.ctr.training_sets import INPUTS, training_set
+
+SETTINGS = Settings(
+    Architecture("dcn_v2", embedding=4, hidden=(16,), dropout=0.1),
+    batch_size=200,
+    epochs=3,
+    patience=3,
+    learning_rate=0.03,
+    checkpoint_steps=7,
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return training_set(tmp_path_factory.mktemp("samples"))
+
+
+def trained(data: Path, out: Path, **changes: object) -> dict[str, torch.Tensor]:
+    """The tensors of the model that a whole training results in."""
+    settings = dataclasses.replace(SETTINGS, **changes)  # type: ignore[arg-type]
+    fit(Work(str(data), str(out), settings), Alone())
+    return load_file(out / "model.safetensors")
+
+
+def test_it_learns_what_was_planted(data: Path, tmp_path: Path) -> None:
+    told = fit(Work(str(data), str(tmp_path), SETTINGS), Alone())
+    assert told["losses"][-1] < told["losses"][0]
+    metrics = told["metrics"]
+    assert metrics["test.auc"] > 0.83  # the planted probabilities' own is .87
+    assert metrics["test.ece"] < metrics["test.ece_uncalibrated"] + 0.02
+    assert {"train.auc", "valid.auc", "test.gauc", "test.log_loss"} <= metrics.keys() | {
+        "test.gauc"
+    }
+    assert told["best_epoch"] == 1 + int(np.argmax(told["valid_aucs"]))
+
+
+def test_the_same_seed_gives_the_same_model(data: Path, tmp_path: Path) -> None:
+    first, again = (trained(data, tmp_path / name) for name in ("first", "again"))
+    other = trained(data, tmp_path / "other", seed=8)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["table"], other["table"])
+
+
+def test_slices_add_up_to_the_whole_batch(data: Path, tmp_path: Path) -> None:
+    plain = dataclasses.replace(SETTINGS.architecture, dropout=0.0)
+    whole = trained(data, tmp_path / "whole", architecture=plain, epochs=1)
+    slices = trained(data, tmp_path / "slices", architecture=plain, epochs=1, accumulate=3)
+    for name in whole:
+        torch.testing.assert_close(slices[name], whole[name], rtol=1e-2, atol=2e-3)
+
+
+class StoppedError(Exception):
+    """The process dies here."""
+
+
+def test_a_broken_training_goes_on_to_the_same_model(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fit(Work(str(data), str(tmp_path / "whole"), SETTINGS), Alone())
+    take = Step.take
+    for last in (10, 31, 45):  # in the first, second and third epoch
+
+        def until(self: Step, *args: object, last: int = last) -> float:
+            if args[3] == last:
+                raise StoppedError
+            return take(self, *args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Step, "take", until)
+        with pytest.raises(StoppedError):
+            fit(Work(str(data), str(tmp_path / "broken"), SETTINGS), Alone())
+    monkeypatch.setattr(Step, "take", take)
+    newest = checkpoint.newest(Folder(str(tmp_path / "broken" / "checkpoints")))
+    assert newest is not None
+    assert newest[1]["step"] == 42
+    resumed = fit(Work(str(data), str(tmp_path / "broken"), SETTINGS), Alone())
+    assert resumed["losses"] == pytest.approx(whole["losses"], abs=1e-6)
+    assert resumed["valid_aucs"] == whole["valid_aucs"]
+    models = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "broken")]
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+def test_a_torn_checkpoint_is_passed_over(data: Path, tmp_path: Path) -> None:
+    whole = trained(data, tmp_path)
+    folder = tmp_path / "checkpoints"
+    assert [p.name for p in sorted(folder.glob("*.json"))] == [
+        "step-000000056.json",
+        "step-000000060.json",
+    ]
+    newest = folder / "step-000000060.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    found = checkpoint.newest(Folder(str(folder)))
+    assert found is not None
+    assert found[1]["step"] == 56
+    again = trained(data, tmp_path)
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    for path in folder.glob("*.safetensors"):
+        path.write_bytes(b"")
+    assert checkpoint.newest(Folder(str(folder))) is None
+
+
+def test_a_checkpoint_of_another_training_is_not_gone_on_with(data: Path, tmp_path: Path) -> None:
+    trained(data, tmp_path, epochs=1)
+    fresh = trained(data, tmp_path / "fresh", epochs=1, learning_rate=0.02)
+    assert torch.equal(
+        trained(data, tmp_path, epochs=1, learning_rate=0.02)["table"], fresh["table"]
+    )
+
+
+def test_a_torn_model_is_refused(data: Path, tmp_path: Path) -> None:
+    trained(data, tmp_path, epochs=1)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataQualityError, match=r"model\.safetensors: torn"):
+        Trained.load(Folder(str(tmp_path)))
+
+
+def test_numbers_that_are_none_stop_the_training(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataQualityError, match=r"diverged in step \d+.*lower ctr\.learning_rate"):
+        trained(data, tmp_path, learning_rate=1e30)
+    assert not (tmp_path / "model.json").exists()
+
+
+def test_a_model_reads_itself_back(data: Path, tmp_path: Path) -> None:
+    trained(data, tmp_path, epochs=1)
+    model = Trained.load(Folder(str(tmp_path)))
+    rows = next(Shard(Folder(str(data / "test")), INPUTS).batches([500], None))
+    probabilities = model.probabilities(rows)
+    assert probabilities.shape == (500, 1)
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+    order = np.argsort(model.logits(rows)[:, 0])
+    assert (np.diff(probabilities[order, 0]) >= 0).all()
+    # Ids that the model has never seen are read as unknown ones.
+    strange = dataclasses.replace(rows, ids=rows.ids + 1_000, history=rows.history + 1_000)
+    unknown = dataclasses.replace(
+        rows, ids=rows.ids * 0, history=np.where(np.arange(9) < 3, 0, rows.history + 1_000)
+    )
+    np.testing.assert_array_equal(model.logits(strange), model.logits(unknown))
+    model.precision = "bf16"
+    np.testing.assert_allclose(model.probabilities(rows), probabilities, atol=0.03)
+
+
+def test_half_precision_wants_a_gpu(data: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ConfigError, match="fp16 needs a GPU"):
+        trained(data, tmp_path, precision="fp16")
+
+
+def test_training_in_bf16_learns_as_well(data: Path, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, precision="bf16")
+    told = fit(Work(str(data), str(tmp_path), settings), Alone())
+    assert told["metrics"]["test.auc"] > 0.83
+
+
+def test_the_rate_rises_and_falls() -> None:
+    settings = dataclasses.replace(SETTINGS, learning_rate=1.0, warm_up=0.2, final_rate=0.1)
+    rates = [settings.rate(step, 10) for step in range(10)]
+    assert rates[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert rates[-1] == pytest.approx(0.1 + 0.9 / 8)
+
+
+def test_progress_is_told(data: Path, tmp_path: Path) -> None:
+    trained(data, tmp_path, epochs=1)
+    told = json.loads((tmp_path / "progress.json").read_text())
+    assert told["step"] == told["steps"] == 20
+    assert told["rows_s"] > 0
+    assert told["seconds_left"] == 0
+
+
+def test_memory_stays_flat_over_ten_epochs(tmp_path: Path) -> None:
+    data = training_set(tmp_path / "samples", rows=60_000, groups=6)
+    training = Training(Folder(str(data)), Folder(str(tmp_path / "out")), SETTINGS, Alone())
+    sizes = []
+    for epoch in range(12):
+        shard = Shard(Folder(str(data / "train")), INPUTS)
+        for rows in shard.batches([5_000] * 12, epoch + 1):
+            training.lookup(rows)
+        gc.collect()
+        sizes.append(psutil.Process().memory_info().rss / 2**20)
+    assert sizes[-1] - sizes[1] < 30  # MiB; an epoch's rows are 4.5
