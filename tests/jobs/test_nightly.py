@@ -32,6 +32,8 @@ TABLES = (
     SERVING_RECOMMENDATIONS,
 )
 LAST = "2026-01-10"
+PLAIN = ("--set", "ctr.enabled=false", "--set", "towers.enabled=false")
+"""Five users are no samples to learn from; finding that out takes its time."""
 
 
 def digests(store: Store, tables: tuple[Table, ...] = TABLES) -> dict[str, str]:
@@ -57,7 +59,12 @@ def test_a_night_without_data_of_ones_own(
     first = invoke("nightly", *arguments(root))
     assert first.code == 0
     steps = {line["step"]: line for line in first.lines if line["event"] == "step"}
-    assert list(steps) == ["simulate_shop", "ingest", "build_item_cf", "recommend", "evaluate"]
+    assert list(steps) == [
+        "simulate_shop", "ingest", "build_item_cf", "build_features", "build_samples",
+        "train_towers", "train_ctr", "recommend", "evaluate",
+    ]  # fmt: skip
+    assert steps["train_ctr"]["decision"] == "promoted"
+    assert steps["recommend"]["ranked_by"].startswith("dcn_v2-2026-01-10-")
     assert steps["evaluate"]["status"] == "skipped"
     assert first.out.count("who lately chose") == 3
     assert "Because you" in first.out
@@ -78,7 +85,7 @@ def test_a_night_without_data_of_ones_own(
 
 
 def _lists_hold_what_users_love(spark: SparkSession, store: Store, root: Path) -> None:
-    """A third of a list is of the truth's best-loved category, one of twelve."""
+    """Twice chance is of the truth's best-loved category; the model looks at quality, too."""
     tastes = spark.read.parquet(str(root / "shop_truth" / "tastes"))
     loved = tastes.groupBy("user_id").agg(F.max_by("category", "weight").alias("loved"))
     active = store.read(SILVER_EVENTS).where("event_type = 'click'").groupBy("user_id").count()
@@ -90,7 +97,7 @@ def _lists_hold_what_users_love(spark: SparkSession, store: Store, root: Path) -
         .join(categories, "item_id")
         .agg(F.avg((F.col("category") == F.col("loved")).cast("double")))
     )
-    assert share.collect()[0][0] > 0.33
+    assert share.collect()[0][0] > 0.15
 
 
 def _readers_agree(spark: SparkSession, store: Store) -> None:
@@ -125,28 +132,28 @@ def _readers_agree(spark: SparkSession, store: Store) -> None:
 def test_shuffled_or_repeated_input_gives_the_same_tables(
     invoke: Invoke, spark: SparkSession, shop: Shop
 ) -> None:
-    assert invoke("nightly", "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
+    assert invoke("nightly", *PLAIN, "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
     plain = digests(shop.store)
     for path in sorted((shop.folder / "log").iterdir()):
         header, *rows = path.read_text().splitlines()
         random.Random(3).shuffle(rows)
         path.write_text("\n".join([header, *rows]) + "\n")
     shutil.rmtree(shop.folder / "warehouse")
-    assert invoke("nightly", "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
+    assert invoke("nightly", *PLAIN, "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
     assert digests(shop.store) == plain
     text = Path(shop.conf).read_text().replace("log/{ds}.csv", "log/{ds}*.csv")
     Path(shop.conf).write_text(text)
     for path in sorted((shop.folder / "log").iterdir()):
         shutil.copy(path, path.with_name(f"{path.stem}-again.csv"))
     shutil.rmtree(shop.folder / "warehouse")
-    assert invoke("nightly", "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
+    assert invoke("nightly", *PLAIN, "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
     assert digests(shop.store) == plain
 
 
 @pytest.mark.slow
 def test_an_older_night_run_again_changes_its_own_day_only(invoke: Invoke, shop: Shop) -> None:
     for ds in ("2026-11-23", "2026-11-24"):
-        assert invoke("nightly", "--conf-file", shop.conf, "--ds", ds).code == 0
+        assert invoke("nightly", *PLAIN, "--conf-file", shop.conf, "--ds", ds).code == 0
     serving = digests(shop.store, (SERVING_RECOMMENDATIONS,))
     newer = (
         shop.store.read(GOLD_RECOMMENDATIONS).where("ds = '2026-11-24'").drop("run_id").collect()
@@ -156,7 +163,7 @@ def test_an_older_night_run_again_changes_its_own_day_only(invoke: Invoke, shop:
         "2026-11-23",
         *(f"u{u},late{i},click,2026-11-23 09:0{u}:00,1" for u in range(5) for i in range(3)),
     )
-    ended = invoke("nightly", "--conf-file", shop.conf, "--ds", "2026-11-23")
+    ended = invoke("nightly", *PLAIN, "--conf-file", shop.conf, "--ds", "2026-11-23")
     assert ended.code == 0
     assert any(line["event"] == "readers keep their later list" for line in ended.lines)
     assert shop.store.digest(GOLD_RECOMMENDATIONS, on=_day(23)) != before
@@ -175,7 +182,7 @@ def _day(day: int) -> "object":
 
 @pytest.mark.slow
 def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, shop: Shop) -> None:
-    conf = ("--conf-file", shop.conf)
+    conf = (*PLAIN, "--conf-file", shop.conf)
     early = invoke("evaluate", *conf, "--ds", "2026-11-23")
     assert early.code == 0
     assert "no lists of 2026-11-23 to judge" in str(early.lines)
@@ -195,7 +202,7 @@ def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, shop: Shop) ->
 
 @pytest.mark.slow
 def test_a_window_reads_recent_days_and_keeps_the_rest(invoke: Invoke, shop: Shop) -> None:
-    conf = ("--conf-file", shop.conf, "--set", "ingest.window_days=2")
+    conf = (*PLAIN, "--conf-file", shop.conf, "--set", "ingest.window_days=2")
     assert invoke("ingest", *conf, "--ds", "2026-11-23").code == 0
     (shop.folder / "log" / "2026-11-22.csv").unlink()
     second = invoke("ingest", *conf, "--ds", "2026-11-24")

@@ -181,3 +181,58 @@ def test_what_nobody_wanted_lately_is_no_trend(frame: Frame) -> None:
         ("pan", "popular"), ("mug", "trending"), ("hat", "catalogue"),
     ]  # fmt: skip
     assert new[0]["reason"] == "A favourite of our shoppers"
+
+
+def test_what_the_towers_find_is_added(frame: Frame) -> None:
+    def tastes(catalogue: DataFrame, excluded: DataFrame, n: int) -> DataFrame:
+        assert "old" not in {row["item_id"] for row in catalogue.collect()}
+        assert ("ann", "mug") in {(row["user_id"], row["item_id"]) for row in excluded.collect()}
+        assert n == 7
+        found = [("ann", "pot", "two_tower", 1.0, None), ("ann", "tie", "two_tower", 0.5, None)]
+        return frame(
+            "user_id string, item_id string, source string, score double, seed_item_id string",
+            found,
+        )
+
+    def ann(config: RecommendConfig, tastes: Any) -> dict[str, Row]:
+        made = ranking.ingredients(shop(frame), config, FEEDBACK)
+        near = frame(NEIGHBOURS, [])
+        found = lists(ranking.recommend(made, near, Likeness(), config, tastes=tastes))
+        return {row["item_id"]: row for row in found["ann"]}
+
+    config = rules(k=5, candidates=7, two_tower_weight=2.0)
+    with_towers, alone = ann(config, tastes), ann(config, None)
+    assert with_towers["pot"]["source"] == "two_tower"
+    assert with_towers["pot"]["reason"] == "Picked for your taste"
+    assert with_towers["pot"]["score"] == pytest.approx(alone["pot"]["score"] + 2.0)
+    assert with_towers["tie"]["score"] == pytest.approx(alone["tie"]["score"] + 1.0)
+    off = rules(k=5, candidates=7, two_tower_weight=0.0)
+    assert ann(off, tastes).keys() == alone.keys()
+    assert "two_tower" not in {row["source"] for row in ann(off, tastes).values()}
+
+
+def test_features_are_named_for_published_rows_only(frame: Frame) -> None:
+    asked: list[set[tuple[str, str]]] = []
+
+    def features(lists: DataFrame) -> DataFrame:
+        pairs = lists.select("user_id", "item_id")
+        asked.append({tuple(row) for row in pairs.collect()})
+        return pairs.where("user_id = 'ann'").selectExpr("*", "array('price', item_id) features")
+
+    def listed(features: Any) -> DataFrame:
+        made = ranking.ingredients(shop(frame), rules(k=2), FEEDBACK)
+        near = frame(NEIGHBOURS, NEAR)
+        return ranking.recommend(made, near, Likeness(), rules(k=2), features=features)
+
+    plain, explained = lists(listed(None)), listed(features)
+    assert dict(explained.dtypes)["features"] == dict(listed(None).dtypes)["features"]
+    assert {row["features"] for rows in plain.values() for row in rows} == {None}
+    found = lists(explained)
+    assert [row["features"] for row in found["ann"]] == [
+        ["price", row["item_id"]] for row in found["ann"]
+    ]
+    assert {row["features"] for row in found["bob"]} == {None}
+    assert asked == [{(row["user_id"], row["item_id"]) for rows in plain.values() for row in rows}]
+    assert {u: items_of(rows) for u, rows in found.items()} == {
+        u: items_of(rows) for u, rows in plain.items()
+    }

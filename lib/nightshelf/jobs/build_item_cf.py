@@ -30,7 +30,7 @@ def run(run: Run) -> None:
     similarity = _chosen(run) if cf.similarity == "auto" else cf.similarity
     parts = parts_for(run.rows_in, run.spark.sparkContext.defaultParallelism)
     histories = nightly_histories(run, parts).persist()  # measured, then multiplied
-    found = _neighbours(run, histories, similarity)
+    found = item_neighbours(run, histories, similarity)
     published = found.withColumn(DS, F.lit(run.ds))
     run.publish(
         published,
@@ -41,7 +41,8 @@ def run(run: Run) -> None:
     histories.unpersist()
 
 
-def _neighbours(run: Run, histories: DataFrame, similarity: Similarity) -> DataFrame:
+def item_neighbours(run: Run, histories: DataFrame, similarity: Similarity) -> DataFrame:
+    """[item_id, rank, neighbour_id, similarity, co_users] of packed histories, as configured."""
     cf = run.config.item_cf
     limits = Limits(
         blocks=cf.blocks or run.spark.sparkContext.defaultParallelism,
@@ -60,6 +61,15 @@ def _neighbours(run: Run, histories: DataFrame, similarity: Similarity) -> DataF
     )
 
 
+def similarity_in_use(run: Run) -> Similarity:
+    """The configured similarity; where that is auto, the one that was last chosen."""
+    configured = run.config.item_cf.similarity
+    if configured != "auto":
+        return configured
+    chosen: Similarity = run.store.manifest_read(ITEM_NEIGHBOURS).get("similarity", OTHERWISE)
+    return chosen
+
+
 def _chosen(run: Run) -> Similarity:
     """The similarity that is best on the last days, by some of the users; told in the summary."""
     first = run.ds - timedelta(days=run.config.evaluate.horizon_days - 1)
@@ -76,7 +86,7 @@ def _chosen(run: Run) -> Similarity:
     )
     histories = some.persist()  # read by every similarity
     judged = ndcg_by_similarity(
-        histories, later, get_args(Similarity), lambda h, s: _neighbours(run, h, s), parts=parts
+        histories, later, get_args(Similarity), lambda h, s: item_neighbours(run, h, s), parts=parts
     )
     histories.unpersist()
     chosen = best(judged, OTHERWISE)

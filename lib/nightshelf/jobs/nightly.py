@@ -6,14 +6,39 @@ import click
 from rich.console import Console
 
 from nightshelf.config import Config
-from nightshelf.errors import ConfigError
-from nightshelf.jobs import build_item_cf, evaluate, ingest, recommend, simulate_shop
+from nightshelf.errors import ConfigError, NightshelfError
+from nightshelf.jobs import (
+    build_features,
+    build_item_cf,
+    build_samples,
+    evaluate,
+    ingest,
+    recommend,
+    simulate_shop,
+    train_ctr,
+    train_towers,
+)
 from nightshelf.jobs.show import show
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import Arguments, command, start
+from nightshelf.runs.logs import logger
 from nightshelf.runs.record import Outcome, execute, recorded
 
-STEPS = (simulate_shop.JOB, ingest.JOB, build_item_cf.JOB, recommend.JOB, evaluate.JOB)
+STEPS = (
+    simulate_shop.JOB,
+    ingest.JOB,
+    build_item_cf.JOB,
+    build_features.JOB,
+    build_samples.JOB,
+    train_towers.JOB,
+    train_ctr.JOB,
+    recommend.JOB,
+    evaluate.JOB,
+)
+MODEL = (build_features.JOB, build_samples.JOB, train_towers.JOB, train_ctr.JOB)
+"""Steps without which there still are lists, of earlier models or of none."""
+BEFORE_TRAINING = (build_features.JOB, build_samples.JOB)
+"""Those of them without which the others have nothing to do."""
 NAMES = tuple(step.name for step in STEPS)
 
 
@@ -22,9 +47,12 @@ def night(arguments: Arguments) -> Outcome:
     steps = _chosen(arguments.extra["first"], arguments.extra["last"])
     run = start(arguments, "nightly")
     with recorded(run) as outcome, run.store.lock(f"nightly/{run.ds.isoformat()}"):
+        untrained = False
         for step in steps:
-            if step is not simulate_shop.JOB or run.config.simulate.enabled:
-                _step(step, run)
+            if step is simulate_shop.JOB and not run.config.simulate.enabled:
+                continue
+            if not (untrained and step in MODEL):
+                untrained = not _step(step, run) and step in BEFORE_TRAINING
         if recommend.JOB in steps and not run.dry_run:
             show(run, Console())
     return outcome
@@ -38,16 +66,26 @@ def _chosen(first: str | None, last: str | None) -> tuple[Job, ...]:
     return STEPS[begin : end + 1]
 
 
-def _step(step: Job, night: Run) -> None:
-    """One step as a run of its own; its rows count towards the night's."""
+def _step(step: Job, night: Run) -> bool:
+    """One step as a run of its own; its rows count towards the night's. Whether it did its work.
+
+    A model's step that fails is told and passed over: readers get their lists.
+    """
     ds = night.ds
     if step is evaluate.JOB:
         # The newest lists whose days have all passed.
         ds -= timedelta(days=night.config.evaluate.horizon_days)
     run = Run(night.spark, night.config, ds, step.name, night.run_id, night.dry_run)
-    execute(step, run)
+    try:
+        outcome = execute(step, run)
+    except NightshelfError as error:
+        if step not in MODEL:
+            raise
+        logger().warning("the night goes on without this step", step=step.name, why=str(error))
+        return False
     night.rows_in += run.rows_in
     night.rows_out += run.rows_out
+    return outcome.status != "skipped"
 
 
 def _last_simulated_day(config: Config) -> date | None:

@@ -7,19 +7,32 @@ from pyspark.sql import functions as F
 from nightshelf.cf.user_based import Likeness
 from nightshelf.columns import DS, MODEL_ID, RUN_ID
 from nightshelf.config import config_hash
+from nightshelf.ctr.explain import check_installed
+from nightshelf.jobs.ranking_model import ranking_model
 from nightshelf.jobs.shop import kept_ingredients
+from nightshelf.jobs.two_towers import two_towers
 from nightshelf.ranking.recommend import recommend
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.runs.logs import logger
-from nightshelf.tables import GOLD_RECOMMENDATIONS, ITEM_NEIGHBOURS, SERVING_RECOMMENDATIONS
+from nightshelf.tables import (
+    GOLD_RECOMMENDATIONS,
+    ITEM_FEATURES,
+    ITEM_NEIGHBOURS,
+    SERVING_RECOMMENDATIONS,
+    USER_FEATURES,
+)
 
 
 def run(run: Run) -> None:
     """Publishes the lists of ds, to readers too unless they have a later one already."""
+    config = run.config.recommend
+    if config.explain:
+        check_installed()
+    model, towers = ranking_model(run), two_towers(run)
     names = [column.name for column in GOLD_RECOMMENDATIONS.columns]
     lineage = {
-        MODEL_ID: F.lit(f"cf-{config_hash(run.config, 'feedback', 'item_cf', 'user_cf')}"),
+        MODEL_ID: F.lit(model.model_id if model else cf_id(run)),
         RUN_ID: F.lit(run.run_id),
         DS: F.lit(run.ds),
     }
@@ -27,8 +40,19 @@ def run(run: Run) -> None:
     likeness = Likeness(**run.config.user_cf.model_dump())
     with kept_ingredients(run, run.ds) as made:
         run.rows_in = made.positives.count()
-        lists = recommend(made, neighbours, likeness, run.config.recommend)
+        clicks = tastes = features = None
+        if model or towers:
+            users, items = (run.read(table, on=run.ds) for table in (USER_FEATURES, ITEM_FEATURES))
+            clicks = model.clicks(users, items, neighbours) if model else None
+            tastes = towers.tastes(users, items) if towers else None
+            if model and config.explain:
+                features = model.features(config.explain, users, items, neighbours)
+        lists = recommend(made, neighbours, likeness, config, clicks, tastes, features)
         run.publish(lists.withColumns(lineage).select(*names), GOLD_RECOMMENDATIONS)
+    run.tell(
+        ranked_by=model.model_id if model else "item-CF and trends",
+        two_towers=towers.model_id if towers else "none",
+    )
     if run.dry_run:
         return
     newest = run.store.last_manifest(SERVING_RECOMMENDATIONS).get("ds")
@@ -38,6 +62,11 @@ def run(run: Run) -> None:
     # From the published rows, so that both tables hold the same lists.
     run.store.versions.pop(GOLD_RECOMMENDATIONS.name, None)
     run.store.publish(run.read(GOLD_RECOMMENDATIONS, on=run.ds), SERVING_RECOMMENDATIONS, run.ds)
+
+
+def cf_id(run: Run) -> str:
+    """What lists that no model ranked are told to be made by."""
+    return f"cf-{config_hash(run.config, 'feedback', 'item_cf', 'user_cf')}"
 
 
 JOB = Job("recommend", run, writes=(GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS))

@@ -20,6 +20,7 @@ from nightshelf.columns import (
 from nightshelf.exact import exact_sum
 
 ITEM_CF, USER_CF, CATEGORY_TREND = "item_cf", "user_cf", "category"
+TWO_TOWER = "two_tower"
 TREND, POPULAR, CATALOGUE = "trending", "popular", "catalogue"
 COLUMNS = (USER, ITEM, SOURCE, SCORE, SEED_ITEM)
 
@@ -30,6 +31,19 @@ def from_lists(source: str) -> Transform:
     return lambda lists: lists.withColumns(
         {SCORE: F.col(SCORE) / best, SOURCE: F.lit(source)}
     ).select(*COLUMNS)
+
+
+def from_vectors(temperature: float) -> Transform:
+    """[user_id, item_id, score] by cosine -> candidates, scored by share of the user's best.
+
+    A cosine c counts exp((c - 1) / temperature), in (0, 1], as in the softmax that the towers were
+    trained by.
+    """
+    share = F.exp((F.col(SCORE) - 1.0) / temperature)
+    unnamed = F.lit(None).cast("string")
+    return lambda lists: lists.withColumns({SCORE: share, SEED_ITEM: unnamed}).transform(
+        from_lists(TWO_TOWER)
+    )
 
 
 def from_categories(trends: DataFrame, items: DataFrame, top: int) -> Transform:

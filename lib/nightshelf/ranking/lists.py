@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightshelf.columns import CATEGORY, ITEM, RANK, SCORE, SEED_ITEM, SOURCE, USER, Transform
@@ -36,11 +36,16 @@ def not_again(
     """[user_id, item_id] that a list leaves out: bought before, of no repeatable category."""
     if not repeatable_categories:
         return bought
+    again = items.where(is_repeatable(repeatable_categories)).select(ITEM)
+    return bought.join(again, ITEM, "left_anti").select(USER, ITEM)
+
+
+def is_repeatable(categories: Sequence[str]) -> Column:
+    """Whether an item's category is one of these, or below one."""
     again = F.lit(False)
-    for category in repeatable_categories:
+    for category in categories:
         again = again | (F.col(CATEGORY) == category) | F.col(CATEGORY).startswith(f"{category} > ")
-    once = items.where(F.coalesce(again, F.lit(False))).select(ITEM)
-    return bought.join(once, ITEM, "left_anti").select(USER, ITEM)
+    return F.coalesce(again, F.lit(False))
 
 
 def top_k(k: int) -> Transform:

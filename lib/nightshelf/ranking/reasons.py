@@ -6,6 +6,7 @@ from pyspark.sql import functions as F
 from nightshelf.columns import (
     CATEGORY,
     EVENT_TYPE,
+    FEATURES,
     ITEM,
     REASON,
     SEED_ITEM,
@@ -20,6 +21,7 @@ from nightshelf.ranking.candidates import (
     ITEM_CF,
     POPULAR,
     TREND,
+    TWO_TOWER,
     USER_CF,
 )
 
@@ -59,6 +61,21 @@ def with_reasons(items: DataFrame, positives: DataFrame) -> Transform:
     return transform
 
 
+def with_features(features: Transform | None) -> Transform:
+    """[user_id, item_id, …] -> the same with `features`: an array of names, or null.
+
+    features: [user_id, item_id, …] -> [user_id, item_id, features]; None: nothing is named.
+    """
+    if features is None:
+        return lambda lists: lists.withColumn(FEATURES, F.lit(None).cast("array<string>"))
+
+    def transform(lists: DataFrame) -> DataFrame:
+        kept = lists.persist()  # explained, then joined with what explains it
+        return kept.join(kept.transform(features), [USER, ITEM], "left")
+
+    return transform
+
+
 def _sentence() -> Column:
     deed = F.coalesce(
         *(F.when(F.col("deed") == place, F.lit(told)) for place, told in enumerate(DEEDS.values()))
@@ -69,6 +86,7 @@ def _sentence() -> Column:
     return (
         F.when(source == ITEM_CF, F.concat(F.lit("Because "), deed, F.lit(" "), title))
         .when(source == USER_CF, F.lit("Liked by shoppers with your taste"))
+        .when(source == TWO_TOWER, F.lit("Picked for your taste"))
         .when(source == CATEGORY_TREND, F.concat(F.lit("Popular in "), leaf, F.lit(" this week")))
         .when(source == TREND, F.lit("Popular this week"))
         .when(source == POPULAR, F.lit("A favourite of our shoppers"))

@@ -1,5 +1,6 @@
 """The night's lists: candidates -> scores -> rules -> top-k -> reasons."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,13 +11,18 @@ from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_events, from_pairs, to_pairs
 from nightshelf.cf.scoring import best_unseen
 from nightshelf.cf.user_based import Likeness, best_of_similar_users
-from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, SEED_ITEM, USER, WEIGHT
+from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, SEED_ITEM, USER, WEIGHT, Transform
 from nightshelf.config import FeedbackConfig, RecommendConfig
 from nightshelf.feedback import positive_events
 from nightshelf.ranking import candidates as found
-from nightshelf.ranking.lists import blended, not_again, top_k
-from nightshelf.ranking.reasons import with_reasons
+from nightshelf.ranking.diversity import diversified
+from nightshelf.ranking.lists import not_again, top_k
+from nightshelf.ranking.pool import pooled, rescored
+from nightshelf.ranking.reasons import with_features, with_reasons
 from nightshelf.ranking.trending import by_category, ranked_catalogue, trending
+
+Tastes = Callable[[DataFrame, DataFrame, int], DataFrame]
+"""(catalogue [item_id], excluded [user_id, item_id], n) -> the n best candidates of each user."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +98,46 @@ def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -
 
 
 def recommend(
-    made: Ingredients, neighbours: DataFrame, likeness: Likeness, config: RecommendConfig
+    made: Ingredients,
+    neighbours: DataFrame,
+    likeness: Likeness,
+    config: RecommendConfig,
+    clicks: Transform | None = None,
+    tastes: Tastes | None = None,
+    features: Transform | None = None,
 ) -> DataFrame:
-    """[user_id, rank, item_id, score, source, reason, seed_item_id]: k items for each user.
+    """[user_id, rank, item_id, score, source, reason, seed_item_id, features]: k for each user.
 
     Fewer only where the catalogue has no more that the user may be shown. `neighbours` is
-    gold.item_neighbours of the day; `likeness` says who are similar users.
+    gold.item_neighbours of the day; `likeness` says who are similar users; `clicks` gives the
+    probabilities of a ranking model (`RankingModel.clicks`), without which the blend of the sources
+    ranks; `tastes` gives the candidates of two towers (`TwoTowers.tastes`), where there are any;
+    `features` names what spoke for each row (`RankingModel.features`), without which that is null.
     """
+    size = max(config.pool, config.k) if clicks else _enough(config)
+    offered = _candidates(made, neighbours, likeness, config)
+    if tastes and config.two_tower_weight:
+        chosen = tastes(made.catalogue.select(ITEM), made.excluded, config.candidates)
+        offered = offered.unionByName(chosen)
+    pool = offered.transform(pooled(_weights(config), size))
+    if clicks:
+        pool = pool.persist()  # scored, then joined with its scores
+        pool = pool.transform(rescored(pool.transform(clicks), config.model_weight))
+    lists = pool.transform(diversified(config.k, 1.0 - config.diversity, made.shop.items))
+    return lists.transform(with_reasons(made.shop.items, made.positives)).transform(
+        with_features(features)
+    )
+
+
+def _enough(config: RecommendConfig) -> int:
+    """How many of the best a list is chosen from by the blend alone."""
+    return max(config.pool, config.k) if config.diversity else config.k
+
+
+def _candidates(
+    made: Ingredients, neighbours: DataFrame, likeness: Likeness, config: RecommendConfig
+) -> DataFrame:
+    """What every source offers and the user may be shown."""
     from_cf = _from_item_cf(made, neighbours, config)
     if config.user_cf_weight:
         from_cf = from_cf.unionByName(_from_user_cf(made, likeness, config))
@@ -106,22 +145,24 @@ def recommend(
     from_categories = made.seeds.transform(
         found.from_categories(trends, made.shop.items, config.top_categories)
     )
-    weights = {
+    return (
+        from_cf.unionByName(from_categories)
+        .unionByName(_from_trend(made, made.catalogue, config))
+        .join(made.excluded, [USER, ITEM], "left_anti")
+    )
+
+
+def _weights(config: RecommendConfig) -> dict[str, float]:
+    """What each source's score counts for."""
+    return {
         found.ITEM_CF: 1.0,
         found.USER_CF: config.user_cf_weight,
+        found.TWO_TOWER: config.two_tower_weight,
         found.CATEGORY_TREND: config.category_weight,
         found.TREND: config.trending_weight,
         found.POPULAR: config.trending_weight,
         found.CATALOGUE: 0.0,
     }
-    return (
-        from_cf.unionByName(from_categories)
-        .unionByName(_from_trend(made, made.catalogue, config))
-        .join(made.excluded, [USER, ITEM], "left_anti")
-        .transform(blended(weights))
-        .transform(top_k(config.k))
-        .transform(with_reasons(made.shop.items, made.positives))
-    )
 
 
 def popular(made: Ingredients, config: RecommendConfig, feedback: FeedbackConfig) -> DataFrame:

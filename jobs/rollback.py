@@ -1,0 +1,6 @@
+"""spark-submit jobs/rollback.py --conf-file conf/local.yaml --ds 2026-11-24 --model MODEL_ID"""
+
+from nightshelf.jobs.rollback import main
+
+if __name__ == "__main__":
+    main()

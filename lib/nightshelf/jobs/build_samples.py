@@ -1,0 +1,121 @@
+"""Samples: silver tables -> gold.samples, gold.vocabularies, a training set of the night."""
+
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.cf.histories import parts_for
+from nightshelf.columns import DS, EVENT_TYPE, ITEM, NEIGHBOUR, SIMILARITY, USER, Transform
+from nightshelf.features.choices import Around
+from nightshelf.features.cross import Neighbours
+from nightshelf.features.item_features import item_features
+from nightshelf.features.samples import (
+    IMPRESSION,
+    first_label_day,
+    from_events,
+    from_impressions,
+)
+from nightshelf.features.user_features import user_features
+from nightshelf.jobs.build_item_cf import item_neighbours, similarity_in_use
+from nightshelf.jobs.histories import item_histories
+from nightshelf.jobs.ranking_model import ranks
+from nightshelf.jobs.training_set import export
+from nightshelf.ranking.lists import is_repeatable
+from nightshelf.runs import Job, Run, Skipped
+from nightshelf.runs.cli import single
+from nightshelf.tables import SAMPLES, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS, VOCABULARIES
+from nightshelf.tables.as_of import items_as_of, since_first_event
+
+SPLITS = ("train", "valid", "test")
+
+
+def run(run: Run) -> None:
+    """Publishes the samples of the label days up to ds, and exports them encoded.
+
+    Skipped where there are too few to train and judge a model.
+    """
+    if not (run.config.ctr.enabled or run.config.towers.enabled):
+        raise Skipped("neither ctr.enabled nor towers.enabled is true")
+    first = first_label_day(run.config.samples, run.ds)
+    window = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
+    run.rows_in = window.count()
+    neighbours = _neighbours(run, first - timedelta(days=1)).persist()  # drawn from, then crossed
+    samples = _samples(run, window, neighbours).persist()  # counted, published, exported
+    together = ranks(run)
+    _check_enough(run, samples, together)
+    run.publish(samples, SAMPLES, since=first)
+    near = Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow())
+    neighbours.unpersist()
+    export(run, samples, _features(run), near, together)
+    samples.unpersist()
+
+
+def _neighbours(run: Run, as_of: date) -> DataFrame:
+    """Item-CF of the days before the samples, so that no sample tells its own answer."""
+    parts = parts_for(run.rows_in, run.spark.sparkContext.defaultParallelism)
+    histories = item_histories(run, as_of, parts)
+    return item_neighbours(run, histories, similarity_in_use(run))
+
+
+def _samples(run: Run, window: DataFrame, neighbours: DataFrame) -> DataFrame:
+    config = run.config
+    events = run.read(SILVER_EVENTS, until=run.ds)
+    if not window.where(F.col(EVENT_TYPE) == IMPRESSION).isEmpty():
+        return events.transform(from_impressions(config.samples, config.feedback, run.ds))
+    around = Around(
+        items=_catalogue(run),
+        neighbours=neighbours,
+        half_life_days=config.features.half_life_days,
+        recent=config.features.history_length,
+        bought_types=config.recommend.bought_types,
+    )
+    return events.transform(from_events(config.samples, config.feedback, run.ds, around))
+
+
+def _catalogue(run: Run) -> DataFrame:
+    """[item_id, known_since, repeatable]."""
+    config = run.config.recommend
+    events = run.read(SILVER_EVENTS, until=run.ds)
+    items = run.read(SILVER_ITEMS, until=run.ds).transform(since_first_event(events))
+    since = items.groupBy(ITEM).agg(F.min(DS).alias("known_since"))
+    again = F.lit(config.repeatable) | is_repeatable(config.repeatable_categories)
+    named = items.transform(items_as_of(run.ds)).select(ITEM, again.alias("repeatable"))
+    return since.join(named, ITEM, "inner")
+
+
+def _check_enough(run: Run, samples: DataFrame, together: int) -> None:
+    task = run.config.samples.tasks[0]
+    told = samples.groupBy("split").agg(F.count("*"), F.sum(F.col("labels")[task])).collect()
+    rows = {split: found for split, found, _ in told}
+    positives = {split: int(found) for split, _, found in told}
+    run.tell(samples=rows, positives=positives)
+    least = run.config.ctr.min_positives
+    if positives.get("train", 0) < least:
+        raise Skipped(
+            f"{positives.get('train', 0)} positives of '{task}' in the training days, fewer than "
+            f"ctr.min_positives ({least})"
+        )
+    for split in SPLITS:
+        found, wanted = rows.get(split, 0), positives.get(split, 0)
+        if found < together or not 0 < wanted < found:
+            raise Skipped(
+                f"{found} {split} samples with {wanted} positives of '{task}' for {together} "
+                "ranks: too few to train and judge a model"
+            )
+
+
+def _features(run: Run) -> dict[str, Transform]:
+    config = run.config
+    events = run.read(SILVER_EVENTS, until=run.ds)
+    items = run.read(SILVER_ITEMS, until=run.ds).transform(since_first_event(events))
+    has_users = run.store.version(SILVER_USERS) is not None
+    users = run.read(SILVER_USERS, until=run.ds) if has_users else None
+    return {
+        USER: user_features(config.features, config.feedback, events, items, users),
+        ITEM: item_features(config.features, config.feedback, events, items),
+    }
+
+
+JOB = Job("build_samples", run, writes=(SAMPLES, VOCABULARIES))
+main = single(JOB)

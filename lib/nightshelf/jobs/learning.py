@@ -1,0 +1,80 @@
+"""What every training of a model does around it: samples, ranks, a decision in ops.models."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from nightshelf.config import config_hash
+from nightshelf.ctr.fitting import Work, tidy
+from nightshelf.ctr.launch import Launch
+from nightshelf.ctr.storage import Folder
+from nightshelf.errors import MissingInputError
+from nightshelf.jobs.ranking_model import ranks
+from nightshelf.ranking.registry import Decision
+from nightshelf.runs import Run, Skipped
+from nightshelf.runs.logs import logger
+from nightshelf.tables import OPS_MODELS, SAMPLES
+
+
+def check_samples(run: Run, data: str) -> None:
+    """Raises MissingInputError without samples, Skipped where they are too few to learn from."""
+    if run.store.version(SAMPLES) is None or not run.store.files.exists(f"{data}/inputs.json"):
+        raise MissingInputError(f"{data}: no training set of {run.ds}; run build_samples first")
+    positive = F.col("labels")[run.config.samples.tasks[0]] > 0
+    train = run.read(SAMPLES, until=run.ds).where("split = 'train'")
+    run.rows_in, positives = train.agg(F.count("*"), F.count_if(positive)).collect()[0]
+    least = run.config.ctr.min_positives
+    if positives < least:
+        raise Skipped(
+            f"{positives} positives in the training days, fewer than ctr.min_positives = {least}"
+        )
+
+
+def launched(run: Run, work: Work) -> dict[str, Any]:
+    """What rank 0 tells in the end; progress goes to the log. A failed training leaves no files."""
+    config = run.config.ctr
+    launch = Launch(
+        spark=run.spark,
+        work=work,
+        ranks=ranks(run),
+        restarts=config.restarts,
+        stall_seconds=config.stall_seconds,
+        tell=lambda facts: logger().info("training", **facts),
+        warn=lambda line: logger().warning(line),
+    )
+    try:
+        return launch.run()
+    except Exception:
+        # Each run has a folder of its own: none would go on from these checkpoints.
+        tidy(Folder(work.out), keep=False)
+        raise
+
+
+def record(
+    run: Run,
+    model_id: str,
+    kind: str,
+    path: str,
+    told: dict[str, Any],
+    decision: Decision,
+    sections: tuple[str, ...],
+) -> None:
+    """Adds the decision to ops.models; sections: of the configuration, that the model hangs on."""
+    row = (
+        model_id,
+        run.run_id,
+        run.ds,
+        kind,
+        decision.status,
+        decision.why,
+        datetime.now(UTC),  # tells decisions of one day apart
+        path,
+        told["metrics"],
+        json.dumps(told.get("roc", [])),
+        json.dumps(dict(sorted(run.store.versions.items()))),
+        config_hash(run.config, *sections),
+        str(run.store.manifest["code_version"]),
+    )
+    run.store.append(run.spark.createDataFrame([row], OPS_MODELS.schema), OPS_MODELS)

@@ -1,0 +1,83 @@
+"""The ranking model of a run: how it is trained, what it is called, which one ranks."""
+
+from typing import Final
+
+from nightshelf.config import config_hash
+from nightshelf.ctr.architecture import Architecture
+from nightshelf.ctr.settings import Settings
+from nightshelf.errors import MissingInputError, NightshelfError
+from nightshelf.ranking.model import RankingModel
+from nightshelf.ranking.registry import RANKER, Kind, in_use, located
+from nightshelf.runs import Run
+from nightshelf.runs.logs import logger
+from nightshelf.tables import ITEM_FEATURES, OPS_MODELS, USER_FEATURES
+
+SECTIONS: Final = ("feedback", "item_cf", "features", "samples", "ctr")
+"""What of the configuration a model depends on."""
+
+
+def model_id(run: Run) -> str:
+    """The same for every run of the same configuration and day."""
+    return f"{run.config.ctr.model}-{run.ds}-{config_hash(run.config, *SECTIONS)[:8]}"
+
+
+def model_path(run: Run) -> str:
+    """The folder of the model that the run trains, below the warehouse's root."""
+    return f"models/{run.run_id}"
+
+
+def model_in_use(run: Run, kind: Kind) -> tuple[str, str] | None:
+    """(model_id, folder) of the model of a kind that is used on ds; None where there is none."""
+    if run.store.version(OPS_MODELS) is None:
+        return None
+    row = in_use(run.read(OPS_MODELS), run.ds, kind)
+    return (row["model_id"], located(row["path"], run.store.root)) if row else None
+
+
+def ranking_model(run: Run) -> RankingModel | None:
+    """The model that ranks on ds; None, with a warning that says why, where the blend has to."""
+    try:
+        found = model_in_use(run, RANKER) if run.config.ctr.enabled else None
+        if found is None:
+            return None
+        check_features(run)
+        return RankingModel.of(*found, run.config.recommend.precision)
+    except NightshelfError as error:
+        logger().warning("the lists are ranked without a model", why=str(error))
+        return None
+
+
+def check_features(run: Run) -> None:
+    """Raises MissingInputError where the night has no features, which every model reads."""
+    for table in (USER_FEATURES, ITEM_FEATURES):
+        if not run.store.has(table, run.ds):
+            raise MissingInputError(f"{table.name}: no rows of {run.ds}; run build_features")
+
+
+def ranks(run: Run) -> int:
+    """How many processes train: as configured, else one an executor, and one in a local session."""
+    if run.config.ctr.ranks:
+        return run.config.ctr.ranks
+    status = run.spark.sparkContext._jsc.sc().getExecutorMemoryStatus()
+    return max(1, int(status.size()) - 1)
+
+
+def settings(run: Run) -> Settings:
+    """How they train, as configured; a rank has the cores of its task, or its share of a laptop."""
+    config, spark = run.config.ctr, run.spark.sparkContext
+    if str(spark.master).startswith("local"):
+        cores = max(1, spark.defaultParallelism // ranks(run))
+    else:
+        cores = int(spark.getConf().get("spark.task.cpus") or 1)
+    names = set(Settings.__dataclass_fields__) - {"architecture", "threads"}
+    return Settings(
+        architecture=Architecture(
+            name=config.model,
+            embedding=config.embedding,
+            hidden=config.hidden,
+            cross_layers=config.cross_layers,
+            dropout=config.dropout,
+        ),
+        threads=config.threads or cores,
+        **config.model_dump(include=names),
+    )

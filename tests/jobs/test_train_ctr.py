@@ -1,0 +1,34 @@
+"""The ranking model's training, where it goes wrong."""
+
+from typing import Any
+
+import pytest
+
+from nightshelf.ctr.launch import Launch
+from nightshelf.errors import RetryLaterError
+from nightshelf.jobs import train_ctr
+from nightshelf.tables import OPS_MODELS
+from tests.jobs.conftest import Invoke, Shop
+
+
+def test_a_training_that_fails_leaves_no_files(
+    invoke: Invoke, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = shop.folder / "warehouse"
+    encoding = warehouse / "training" / "2026-11-24" / "encoding"
+    encoding.mkdir(parents=True)
+    for name in ("encoding.json", "vocabularies.parquet"):
+        (encoding / name).write_text("{}")
+    begun = []
+
+    def breaks(_: Launch) -> dict[str, Any]:
+        begun.extend(path.name for path in (warehouse / "models").glob("*/encoding/*"))
+        raise RetryLaterError("the training broke 3 times")
+
+    monkeypatch.setattr(train_ctr, "check_samples", lambda *_: None)
+    monkeypatch.setattr(Launch, "run", breaks)
+    ended = invoke("train_ctr", "--conf-file", shop.conf, "--ds", "2026-11-24")
+    assert (ended.code, ended.error) == (75, "the training broke 3 times")
+    assert sorted(begun) == ["encoding.json", "vocabularies.parquet"]
+    assert list((warehouse / "models").iterdir()) == []
+    assert shop.store.version(OPS_MODELS) is None
