@@ -1,10 +1,11 @@
 # Every target sets up what it needs first, and only what is missing.
 CONF ?= conf/local.yaml
 PYTHON := .venv/bin/python
-NIGHTLY := $(PYTHON) jobs/nightly.py --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
+ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
+NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-page format lock conf clean
+.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +19,8 @@ nightly: setup  ## Runs a night: [CONF=conf/datasets/X.yaml] [DS=2011-09-30] [SE
 backtest: setup  ## Runs the night of DS, then judges its lists by the events up to UNTIL
 	@test -n "$(DS)" -a -n "$(UNTIL)" || { echo "make backtest: DS and UNTIL are needed, such as DS=2011-08-31 UNTIL=2011-09-30" >&2; exit 64; }
 	@$(NIGHTLY) --ds $(DS) --to recommend
-	@$(PYTHON) jobs/ingest.py --conf-file $(CONF) --ds $(UNTIL)
-	@$(PYTHON) jobs/evaluate.py --conf-file $(CONF) --ds $(DS)
+	@$(PYTHON) jobs/ingest.py $(ARGUMENTS) --ds $(UNTIL)
+	@$(PYTHON) jobs/evaluate.py $(ARGUMENTS) --ds $(DS)
 
 test: setup  ## Runs every test that this machine can run, and says what it left out
 	@$(PYTHON) -m pytest
@@ -48,11 +49,17 @@ bench-growth: setup  ## Measures item-CF on 1 to 100 million pairs: bench/result
 bench-cases: setup  ## Measures item-CF with a robot, on a next night, on two executors: bench/results/item_cf_cases.json
 	@$(PYTHON) bench/item_cf_cases.py
 
+bench-train: setup  ## Measures how fast the ranking model trains: bench/results/train.json
+	@$(PYTHON) bench/train.py
+
 bench-page: setup  ## Writes docs/benchmarks.md from bench/results
 	@$(PYTHON) bench/page.py
 
 bench-quality: setup  ## Measures item-CF's lists on MovieLens: bench/results/quality.json
 	@$(PYTHON) bench/quality.py
+
+bench-ctr: setup  ## Measures click models beside FuxiCTR and RecBole: bench/results/ctr.json
+	@$(PYTHON) bench/ctr.py
 
 bench-topk: setup  ## Measures top-100 retrieval beside Spark's ALS: bench/results/topk.json
 	@$(PYTHON) bench/topk.py

@@ -1,0 +1,255 @@
+"""How well click models rank, ours beside FuxiCTR's and RecBole's: the same rows, the same tuning.
+
+Writes results/ctr.json. Sets: those of `peers/ctr_data.py`, MovieLens 1M and Frappe. Each model is
+tuned by AUC on valid, one setting after another in the order of its axes, each value tried with
+the best ones found so far and seed 1; training stops when valid AUC no longer rises, and the
+best epoch counts. A run whose loss is no number counts as the worst. With what was chosen it is
+trained by five seeds, and test AUC and log loss are told by mean and standard deviation. `lead`:
+our best model's mean AUC less the best peer's, each chosen by the mean on valid.
+
+A finished run is kept as a line in results/.cache/ctr.jsonl and not run again: the bench goes on
+where it was stopped. `--help` tells how to try it in small.
+"""
+
+import argparse
+import hashlib
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from peers import ctr_data
+from peers.environment import HERE as PEERS
+from peers.environment import python_of, run_peer
+from report import RESULTS, ROOT, write
+
+DATA = ROOT.parent / "shared" / "data"
+CACHE = RESULTS / ".cache" / "ctr.jsonl"
+SEEDS = 5
+VERSION = 1
+"""Another number where the rows or the scripts change what a run gives: all are run again."""
+
+Settings = dict[str, Any]
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A model of a side, what its tuning starts from, and what it tries, in this order."""
+
+    side: str
+    model: str
+    start: Mapping[str, Any]
+    axes: Mapping[str, tuple[Any, ...]]
+
+    @property
+    def name(self) -> str:
+        """How it is called in the results."""
+        return f"{self.side}.{self.model}"
+
+
+COMMON = {"embedding": 16, "learning_rate": 1e-3, "dropout": 0.2, "hidden": [400, 400, 400]}
+COMMON |= {"batch_size": 4_096, "epochs": 100, "patience": 2}
+BY_SET = {"frappe": {"batch_size": 1_024}}  # 46,000 rows would be 12 steps an epoch
+DECAYS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
+TRIED = {"embedding": (10, 16, 32), "learning_rate": (5e-4, 1e-3, 3e-3), "dropout": (0.0, 0.2, 0.5)}
+
+
+def fuxictr(model: str, **more: tuple[Any, ...]) -> Entrant:
+    """One of FuxiCTR's; its regulariser weighs all embeddings at each step."""
+    axes = {"regulariser": (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1), **TRIED}
+    return Entrant("fuxictr", model, {**COMMON, "regulariser": 1e-5}, {**axes, **more})
+
+
+def recbole(model: str, **more: tuple[Any, ...]) -> Entrant:
+    """One of RecBole's; weight decay is Adam's, of all weights."""
+    axes = {"weight_decay": DECAYS, **more, **TRIED}
+    return Entrant("recbole", model, {**COMMON, "weight_decay": 0.0}, axes)
+
+
+def ours_of(model: str, **more: tuple[Any, ...]) -> Entrant:
+    """One of ours."""
+    axes = {"embedding_decay": DECAYS, **TRIED}
+    return Entrant("ours", model, {**COMMON, "embedding_decay": 1e-5}, {**axes, **more})
+
+
+BATCH_NORM = (False, True)
+ENTRANTS = (
+    ours_of("deepfm", norm=("none", "batch", "layer")),
+    ours_of("dcn_v2", norm=("none", "batch", "layer"), cross_layers=(2, 3)),
+    ours_of("final_mlp", norm=("none", "batch", "layer"), heads=(1, 2)),
+    fuxictr("deepfm", batch_norm=BATCH_NORM),
+    fuxictr("dcn_v2", batch_norm=BATCH_NORM, cross_layers=(2, 3)),
+    fuxictr("final_mlp", batch_norm=BATCH_NORM, heads=(1, 2), gates=([], ["user_id", "item_id"])),
+    recbole("deepfm"),
+    recbole(
+        "dcn_v2",
+        structure=("stacked", "parallel"),
+        reg_weight=(2, 1e-2, 1e-4),
+        cross_layer_num=(2, 3),
+    ),
+    recbole("xdeepfm", reg_weight=(5e-4, 1e-5)),
+)
+
+
+def ours(folder: Path, settings: Settings) -> Figures:
+    """One run of ours on the rows of the folder: the figures that `peers/ctr_run.py` names.
+
+    `settings` are those of COMMON and of `ours_of`'s axes, with `model`, `seed` and `threads`.
+    """
+    raise NotImplementedError("ours: calls the training that nightshelf.ctr brings")
+
+
+@dataclass
+class Runner:
+    """Runs once what is asked for, and keeps it."""
+
+    folders: Mapping[str, Path]
+    rows: int | None
+    threads: int
+    again: str | None
+    kept: dict[str, Figures] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def side_by_side(
+        self, pool: Executor, name: str, entrant: Entrant, tried: list[Settings]
+    ) -> list[Figures]:
+        """Of several runs of an entrant on a set, in their order."""
+        return list(pool.map(partial(self.figures, name, entrant), tried))
+
+    def figures(self, name: str, entrant: Entrant, settings: Settings) -> Figures:
+        """Of one run, which may have been done before."""
+        asked = {**settings, "model": entrant.model}
+        key = self._key(name, entrant, asked)
+        if key not in self.kept:
+            self.kept[key] = self._run(name, entrant, {**asked, "threads": self.threads})
+            told = {"key": key, "set": name, "entrant": entrant.name, "settings": asked}
+            self._keep({**told, "rows": self.rows, "figures": self.kept[key]})
+        return self.kept[key]
+
+    def _run(self, name: str, entrant: Entrant, settings: Settings) -> Figures:
+        folder = self.folders[name]
+        if entrant.side == "ours":
+            return ours(folder, settings)
+        return run_peer(entrant.side, f"{entrant.side}_ctr", folder, json.dumps(settings))
+
+    def _key(self, name: str, entrant: Entrant, settings: Settings) -> str:
+        made_of = "" if entrant.side == "ours" else (PEERS / f"{entrant.side}.txt").read_text()
+        told = [VERSION, name, self.rows, entrant.name, settings, made_of]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+    def load(self) -> None:
+        """Reads what earlier calls have kept, but for what is to be run again."""
+        lines = CACHE.read_text().splitlines() if CACHE.exists() else []
+        for told in map(json.loads, lines):
+            if self.again is None or not told["entrant"].startswith(self.again):
+                self.kept[told["key"]] = told["figures"]
+
+    def _keep(self, told: dict[str, Any]) -> None:
+        with self.lock:
+            CACHE.parent.mkdir(parents=True, exist_ok=True)
+            with CACHE.open("a") as lines:
+                lines.write(json.dumps(told, sort_keys=True) + "\n")
+            figures = told["figures"]
+            told_of = f"{told['set']} {told['entrant']} valid {figures['valid_auc']:.5f}"
+            print(f"ctr: {told_of} in {figures['epochs']} epochs", file=sys.stderr)
+
+
+def tuned(entrant: Entrant, run: Callable[[list[Settings]], list[Figures]]) -> Settings:
+    """The settings found best on valid, one axis after another; the first of equals."""
+    best = dict(entrant.start)
+    for axis, values in entrant.axes.items():
+        tried = [{**best, axis: value} for value in values]
+        found = run([{**told, "seed": 1} for told in tried])
+        places = range(len(tried))
+        best = tried[max(places, key=lambda place: (found[place]["valid_auc"], -place))]
+    return best
+
+
+def judged(entrant: Entrant, run: Callable[[list[Settings]], list[Figures]], seeds: int) -> Figures:
+    """Means and standard deviations over the seeds, and what was chosen."""
+    best = tuned(entrant, run)
+    runs = run([{**best, "seed": seed} for seed in range(1, seeds + 1)])
+    figures: Figures = {"chosen": best, "seeds": seeds}
+    for name in ("auc", "logloss", "valid_auc"):
+        values = [told[name] for told in runs]
+        figures[name] = round(statistics.fmean(values), 5)
+        figures[f"{name}_sd"] = round(statistics.stdev(values), 5) if seeds > 1 else None
+    figures["epochs"] = [told["epochs"] for told in runs]
+    figures["rows_s"] = round(statistics.fmean(told["rows_s"] for told in runs))
+    return figures
+
+
+def lead(figures: Mapping[str, Figures]) -> dict[str, Any]:
+    """Our best model beside the best peer, each the one that valid shows best."""
+
+    def best(names: Iterable[str]) -> str | None:
+        return max(names, key=lambda name: figures[name]["valid_auc"], default=None)
+
+    mine = best(name for name in figures if name.startswith("ours."))
+    other = best(name for name in figures if not name.startswith("ours."))
+    told: dict[str, Any] = {"best_ours": mine, "best_peer": other}
+    if mine and other:
+        told["lead"] = round(figures[mine]["auc"] - figures[other]["auc"], 5)
+    return told
+
+
+def arguments() -> argparse.Namespace:
+    """What to run, all of it by default."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [entrant.name for entrant in ENTRANTS]
+    parser.add_argument("--data", type=Path, default=DATA, help="the sets' folder")
+    parser.add_argument("--sets", nargs="+", choices=ctr_data.SETS, default=list(ctr_data.SETS))
+    parser.add_argument("--entrants", nargs="+", choices=names, default=names)
+    parser.add_argument("--axes", nargs="*", help="tunes only these")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--epochs", type=int, help="at most so many")
+    parser.add_argument("--rows", type=int, help="only the first so many rows of each split")
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
+    parser.add_argument("--threads", type=int, default=1, help="of each run")
+    parser.add_argument("--again", help="runs anew what starts so, such as ours.deepfm")
+    parser.add_argument("--dry", action="store_true", help="prints, and writes no results")
+    return parser.parse_args()
+
+
+def narrowed(entrant: Entrant, args: argparse.Namespace) -> Entrant:
+    """The entrant as the arguments want it."""
+    axes = {n: v for n, v in entrant.axes.items() if args.axes is None or n in args.axes}
+    limits = {"epochs": args.epochs} if args.epochs else {}
+    return replace(entrant, start={**entrant.start, **limits}, axes=axes)
+
+
+def main() -> None:
+    """Prepares the sets, runs everyone, writes the figures."""
+    args = arguments()
+    if not all((args.data / name).exists() for name in ("ml-1m", "frappe")):
+        sys.exit("ctr: needs ml-1m and frappe in ../shared/data, or where --data says; left out")
+    entrants = [narrowed(told, args) for told in ENTRANTS if told.name in args.entrants]
+    for side in sorted({told.side for told in entrants} - {"ours"}):
+        python_of(side)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(args.jobs) as pool:
+        sets = {
+            n: ctr_data.prepare(n, args.data, Path(folder) / n, rows=args.rows) for n in args.sets
+        }
+        runner = Runner(sets, args.rows, args.threads, args.again)
+        runner.load()
+        told: dict[str, dict[str, Any]] = {}
+        for name in args.sets:
+            told[name] = {}
+            for entrant in entrants:
+                run = partial(runner.side_by_side, pool, name, entrant)
+                start = {**entrant.start, **BY_SET.get(name, {})}
+                told[name][entrant.name] = judged(replace(entrant, start=start), run, args.seeds)
+            told[name].update(lead(told[name]))
+    print(json.dumps(told, indent=2) if args.dry else write("ctr", told).read_text())
+
+
+if __name__ == "__main__":
+    main()
