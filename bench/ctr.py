@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -76,7 +77,7 @@ def recbole(model: str, **more: tuple[Any, ...]) -> Entrant:
 
 def ours_of(model: str, **more: tuple[Any, ...]) -> Entrant:
     """One of ours."""
-    axes = {"embedding_decay": DECAYS, **TRIED}
+    axes = {"epochs": (5, 10, 20), "embedding_decay": DECAYS, **TRIED}
     return Entrant("ours", model, {**COMMON, "embedding_decay": 1e-5}, {**axes, **more})
 
 
@@ -104,7 +105,10 @@ def ours(folder: Path, settings: Settings) -> Figures:
 
     `settings` are those of COMMON and of `ours_of`'s axes, with `model`, `seed` and `threads`.
     """
-    raise NotImplementedError("ours: calls the training that nightshelf.ctr brings")
+    script = str(ROOT / "bench" / "ctr_ours.py")
+    command = [sys.executable, script, str(folder), json.dumps(settings)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 @dataclass
