@@ -72,6 +72,10 @@ class Calibration:
         return Calibration(**{**told, **lists})
 
 
+UNCALIBRATED: Final = Calibration("none")
+"""The sigmoid of the logit."""
+
+
 def fit(
     kind: Kind, logits: NDArray[Any], labels: NDArray[Any], weights: NDArray[Any]
 ) -> Calibration:
@@ -89,7 +93,7 @@ def fit(
             "training has diverged: try a lower ctr.learning_rate"
         )
     if kind == "none":
-        return Calibration("none")
+        return UNCALIBRATED
     some = w > 0
     if not some.any():
         raise DataQualityError(

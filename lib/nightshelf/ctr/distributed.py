@@ -5,7 +5,7 @@ the table travel either row by row, as what each rank touched (an allgather), or
 (an allreduce), whichever moves fewer bytes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,8 +26,8 @@ class Ranks(Protocol):
     size: int
     local_rank: int
 
-    def sum_layers(self, gradients: Sequence[Tensor]) -> None:
-        """Replaces each gradient by the sum over ranks."""
+    def sum_layers(self, gradients: Tensor) -> None:
+        """Replaces the layers' gradients, one vector, by their sum over ranks."""
 
     def sum_rows(self, touched: Tensor, gradients: Tensor, rows: int) -> tuple[Tensor, Tensor]:
         """(touched, gradients) of all ranks: rows distinct, gradients summed in rank order.
@@ -44,7 +44,7 @@ class Alone:
 
     rank, size, local_rank = 0, 1, 0
 
-    def sum_layers(self, gradients: Sequence[Tensor]) -> None:
+    def sum_layers(self, gradients: Tensor) -> None:
         """Nothing to add."""
 
     def sum_rows(self, touched: Tensor, gradients: Tensor, rows: int) -> tuple[Tensor, Tensor]:
@@ -75,15 +75,10 @@ class HorovodRanks:
         self._by_rows: bool | None = None
         self._marks = np.empty(0, np.int32)
 
-    def sum_layers(self, gradients: Sequence[Tensor]) -> None:
-        """Replaces each gradient by the sum over ranks."""
-        if self.size == 1:
-            return
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        summed = self._summed(flat, "layers")
-        parts = torch.split(summed, [g.numel() for g in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+    def sum_layers(self, gradients: Tensor) -> None:
+        """Replaces the layers' gradients, one vector, by their sum over ranks."""
+        if self.size > 1:
+            gradients.copy_(self._summed(gradients, "layers"))
 
     def sum_rows(self, touched: Tensor, gradients: Tensor, rows: int) -> tuple[Tensor, Tensor]:
         """(touched, gradients) of all ranks: rows distinct, gradients summed in rank order.

@@ -2,14 +2,13 @@
 
 import json
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import torch
 
 from nightshelf.ctr import progress
+from nightshelf.ctr.calibration import UNCALIBRATED
 from nightshelf.ctr.calibration import fit as calibrated
 from nightshelf.ctr.distributed import HorovodRanks, Ranks
 from nightshelf.ctr.judging import Answers, answers
@@ -74,16 +73,7 @@ def fit(work: Work, ranks: Ranks) -> dict[str, Any]:
         calibrated(kind, valid.logits[:, t], valid.labels[:, t], valid.weights)
         for t in range(len(model.inputs.tasks))
     )
-    told = {
-        "rows_s": round(state.rows / state.seconds) if state.seconds else 0,
-        "steps": state.step,
-        "rows": training.plan.rows,
-        "losses": state.losses,
-        "epoch_seconds": state.epoch_seconds,
-        "valid_aucs": state.values,
-        "best_epoch": state.best_epoch + 1,
-    }
-    told |= _judged(model, work, {"valid": valid}, ranks)
+    told = {**training.told(), "valid_aucs": state.values, **_judged(model, work, valid, ranks)}
     if ranks.rank == 0:
         model.save(out, told={"told": told})
     return told
@@ -100,17 +90,15 @@ def tidy(out: Folder, keep: bool) -> None:
             out.remove(name)
 
 
-def _judged(
-    model: Trained, work: Work, known: Mapping[str, Answers], ranks: Ranks
-) -> dict[str, Any]:
+def _judged(model: Trained, work: Work, valid: Answers, ranks: Ranks) -> dict[str, Any]:
     """The metrics by split and task, and the test's ROC points."""
     data = Folder(work.data)
     metrics: dict[str, float] = {}
     test = answers(model, data.folder("test"), ranks)
     train = answers(model, data.folder("train"), ranks, TRAIN_ROWS)
-    for split, told in {"train": train, "valid": known["valid"], "test": test}.items():
-        metrics |= _metrics(model, told, f"{split}")
-    metrics |= {f"{n}_uncalibrated": v for n, v in _uncalibrated(model, test).items()}
+    for split, told in {"train": train, "valid": valid, "test": test}.items():
+        metrics |= _metrics(model, told, split)
+    metrics["test.ece_uncalibrated"] = test.of(0, UNCALIBRATED)["ece"]
     first = model.calibrations[0].apply(test.logits[:, 0])
     found: dict[str, Any] = {
         "metrics": metrics,
@@ -129,15 +117,9 @@ def _metrics(model: Trained, told: Answers, split: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for t, task in enumerate(model.inputs.tasks):
         name = split if t == 0 else f"{split}.{task}"
-        values = told.of(t, model.calibrations[t].apply(told.logits[:, t]))
+        values = told.of(t, model.calibrations[t])
         found |= {f"{name}.{metric}": value for metric, value in values.items()}
     return found
-
-
-def _uncalibrated(model: Trained, told: Answers) -> dict[str, float]:
-    """`test.ece` of the first task before its calibration."""
-    raw = 1.0 / (1.0 + np.exp(-told.logits[:, 0].astype(np.float64)))
-    return {"test.ece": told.of(0, raw)["ece"]}
 
 
 def _same_fields(one: Trained, other: Trained) -> bool:

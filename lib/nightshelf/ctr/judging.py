@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nightshelf.ctr.calibration import UNCALIBRATED, Calibration
 from nightshelf.ctr.distributed import Ranks
 from nightshelf.ctr.metrics import metrics
 from nightshelf.ctr.plan import group_rows
@@ -28,8 +29,9 @@ class Answers:
     weights: Array
     users: Array
 
-    def of(self, task: int, probabilities: Array) -> dict[str, float]:
-        """The metrics of a task's probabilities (B,)."""
+    def of(self, task: int, curve: Calibration) -> dict[str, float]:
+        """The metrics of a task's probabilities, made of its logits by the curve."""
+        probabilities = curve.apply(self.logits[:, task])
         return metrics(self.labels[:, task], probabilities, self.weights, self.users)
 
 
@@ -68,5 +70,4 @@ def own_rows(
 def auc(model: Trained, folder: Folder, ranks: Ranks) -> float:
     """The AUC of the first task; 0.5 where the split has rows of one class only."""
     told = answers(model, folder, ranks)
-    probabilities = 1.0 / (1.0 + np.exp(-told.logits[:, 0].astype(np.float64)))
-    return told.of(0, probabilities).get("auc", 0.5)
+    return told.of(0, UNCALIBRATED).get("auc", 0.5)

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pyspark.sql import SparkSession
@@ -38,7 +38,6 @@ class Launch:
     stall_seconds: int
     tell: Callable[[dict[str, Any]], None]
     warn: Callable[[str], None]
-    environment: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> dict[str, Any]:
         """What rank 0 tells in the end.
@@ -96,7 +95,6 @@ class Launch:
             "HOROVOD_GLOO_TIMEOUT_SECONDS": stall,
             # Ranks are fresh processes: they find the library where this one did.
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            **self.environment,
         }
 
     def _watch(self, out: Folder, ended: threading.Event, stalled: threading.Event) -> None:

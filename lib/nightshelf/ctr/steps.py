@@ -44,7 +44,7 @@ class Step:
         vectors = self.table.vectors(touched)
         loss = self._backward(rows, looked, vectors, all_rows, step)
         own = torch.zeros_like(vectors) if vectors.grad is None else vectors.grad
-        self.ranks.sum_layers([self.flat.gradients])
+        self.ranks.sum_layers(self.flat.gradients)
         touched, gradients = self.ranks.sum_rows(touched, own, self.layout.rows)
         finite = math.isfinite(float(self.flat.gradients.sum()) + float(gradients.sum()))
         scale = self.scale.value

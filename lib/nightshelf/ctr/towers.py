@@ -76,15 +76,7 @@ def fit_towers(data: Folder, out: Folder, settings: Settings, ranks: Ranks) -> d
             model, data.folder(split), popularity, settings.recall_at, ranks
         ).items()
     }
-    told = {
-        "rows_s": round(state.rows / state.seconds) if state.seconds else 0,
-        "steps": state.step,
-        "rows": training.plan.rows,
-        "losses": state.losses,
-        "valid_recalls": state.values,
-        "best_epoch": state.best_epoch + 1,
-        "metrics": metrics,
-    }
+    told = {**training.told(), "valid_recalls": state.values, "metrics": metrics}
     if ranks.rank == 0:
         model.save(out, told={"told": told})
     return told

@@ -12,7 +12,7 @@ from torch import Tensor
 from nightshelf.ctr import checkpoint
 from nightshelf.ctr.architecture import Architecture, Network
 from nightshelf.ctr.batch import Batch
-from nightshelf.ctr.calibration import Calibration
+from nightshelf.ctr.calibration import UNCALIBRATED, Calibration
 from nightshelf.ctr.models import build
 from nightshelf.ctr.precision import Precision, arithmetic
 from nightshelf.ctr.storage import Folder
@@ -58,10 +58,8 @@ class Trained:
         In double precision: what tells apart rows on a level part of the curve is small.
         """
         logits = self.logits(rows)
-        if not self.calibrations:
-            return 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
-        columns = [c.apply(logits[:, task]) for task, c in enumerate(self.calibrations)]
-        return np.stack(columns, axis=1)
+        curves = self.calibrations or (UNCALIBRATED,) * logits.shape[1]
+        return np.stack([c.apply(logits[:, task]) for task, c in enumerate(curves)], axis=1)
 
     def lookup(self, rows: Rows) -> Batch:
         """The rows as the network sees them."""

@@ -22,7 +22,10 @@ from nightshelf.fields import Categorical, History, Inputs, Numeric, Singles, Ve
 LAST_POSITION: Final = 50
 OLDEST_AGE: Final = 12
 
-_FORM, _VALUES = "encoding.json", "vocabularies.parquet"
+FOLDER = "encoding"
+"""Beside a training set, and beside a model that learnt from it."""
+
+_FORM, _VALUES = FILES = ("encoding.json", "vocabularies.parquet")
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ class Encoding:
     def load(folder: Path) -> "Encoding":
         """The encoding saved in a local folder. Raises MissingInputError where there is none."""
         try:
-            return Encoding.of({name: (folder / name).read_bytes() for name in (_FORM, _VALUES)})
+            return Encoding.of({name: (folder / name).read_bytes() for name in FILES})
         except FileNotFoundError as error:
             raise MissingInputError(
                 f"{folder}: expected {_FORM} and {_VALUES} of an encoding, found no "

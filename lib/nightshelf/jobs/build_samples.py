@@ -6,26 +6,25 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.cf.histories import parts_for
-from nightshelf.columns import DS, EVENT_TYPE, ITEM, NEIGHBOUR, SIMILARITY, USER, Transform
+from nightshelf.columns import DS, EVENT_TYPE, ITEM, NEIGHBOUR, SIMILARITY
 from nightshelf.features.choices import Around
 from nightshelf.features.cross import Neighbours
-from nightshelf.features.item_features import item_features
 from nightshelf.features.samples import (
     IMPRESSION,
     first_label_day,
     from_events,
     from_impressions,
 )
-from nightshelf.features.user_features import user_features
 from nightshelf.jobs.build_item_cf import item_neighbours, similarity_in_use
+from nightshelf.jobs.features import check_wanted, features, known_items
 from nightshelf.jobs.histories import item_histories
 from nightshelf.jobs.ranking_model import ranks
 from nightshelf.jobs.training_set import export
 from nightshelf.ranking.lists import is_repeatable
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
-from nightshelf.tables import SAMPLES, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS, VOCABULARIES
-from nightshelf.tables.as_of import items_as_of, since_first_event
+from nightshelf.tables import SAMPLES, SILVER_EVENTS, VOCABULARIES
+from nightshelf.tables.as_of import items_as_of
 
 SPLITS = ("train", "valid", "test")
 
@@ -35,8 +34,7 @@ def run(run: Run) -> None:
 
     Skipped where there are too few to train and judge a model.
     """
-    if not (run.config.ctr.enabled or run.config.towers.enabled):
-        raise Skipped("neither ctr.enabled nor towers.enabled is true")
+    check_wanted(run)
     first = first_label_day(run.config.samples, run.ds)
     window = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
     run.rows_in = window.count()
@@ -47,7 +45,7 @@ def run(run: Run) -> None:
     run.publish(samples, SAMPLES, since=first)
     near = Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow())
     neighbours.unpersist()
-    export(run, samples, _features(run), near, together)
+    export(run, samples, features(run), near, together)
     samples.unpersist()
 
 
@@ -76,8 +74,7 @@ def _samples(run: Run, window: DataFrame, neighbours: DataFrame) -> DataFrame:
 def _catalogue(run: Run) -> DataFrame:
     """[item_id, known_since, repeatable]."""
     config = run.config.recommend
-    events = run.read(SILVER_EVENTS, until=run.ds)
-    items = run.read(SILVER_ITEMS, until=run.ds).transform(since_first_event(events))
+    items = known_items(run)
     since = items.groupBy(ITEM).agg(F.min(DS).alias("known_since"))
     again = F.lit(config.repeatable) | is_repeatable(config.repeatable_categories)
     named = items.transform(items_as_of(run.ds)).select(ITEM, again.alias("repeatable"))
@@ -103,18 +100,6 @@ def _check_enough(run: Run, samples: DataFrame, together: int) -> None:
                 f"{found} {split} samples with {wanted} positives of '{task}' for {together} "
                 "ranks: too few to train and judge a model"
             )
-
-
-def _features(run: Run) -> dict[str, Transform]:
-    config = run.config
-    events = run.read(SILVER_EVENTS, until=run.ds)
-    items = run.read(SILVER_ITEMS, until=run.ds).transform(since_first_event(events))
-    has_users = run.store.version(SILVER_USERS) is not None
-    users = run.read(SILVER_USERS, until=run.ds) if has_users else None
-    return {
-        USER: user_features(config.features, config.feedback, events, items, users),
-        ITEM: item_features(config.features, config.feedback, events, items),
-    }
 
 
 JOB = Job("build_samples", run, writes=(SAMPLES, VOCABULARIES))

@@ -12,6 +12,7 @@ from nightshelf.ctr.launch import Launch
 from nightshelf.ctr.storage import Folder
 from nightshelf.errors import MissingInputError
 from nightshelf.jobs.ranking_model import ranks
+from nightshelf.ranking.model import freeze_encoding
 from nightshelf.ranking.registry import Decision
 from nightshelf.runs import Run, Skipped
 from nightshelf.runs.logs import logger
@@ -33,8 +34,12 @@ def check_samples(run: Run, data: str) -> None:
 
 
 def launched(run: Run, work: Work) -> dict[str, Any]:
-    """What rank 0 tells in the end; progress goes to the log. A failed training leaves no files."""
-    config = run.config.ctr
+    """What rank 0 tells in the end; the model lies in `work.out` then, with its encoding.
+
+    Progress goes to the log. A training that fails and a dry run leave no files.
+    """
+    config, out = run.config.ctr, Folder(work.out)
+    freeze_encoding(Folder(work.data), out)
     launch = Launch(
         spark=run.spark,
         work=work,
@@ -45,11 +50,13 @@ def launched(run: Run, work: Work) -> dict[str, Any]:
         warn=lambda line: logger().warning(line),
     )
     try:
-        return launch.run()
+        told = launch.run()
     except Exception:
         # Each run has a folder of its own: none would go on from these checkpoints.
-        tidy(Folder(work.out), keep=False)
+        tidy(out, keep=False)
         raise
+    tidy(out, keep=not run.dry_run)
+    return told
 
 
 def record(

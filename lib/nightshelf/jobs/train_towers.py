@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from nightshelf.ctr.fitting import Work, tidy
+from nightshelf.ctr.fitting import Work
 from nightshelf.ctr.storage import Folder
 from nightshelf.jobs import two_towers as towers
 from nightshelf.jobs.learning import check_samples, launched, record
 from nightshelf.jobs.training_set import folder
-from nightshelf.ranking.model import encoding_of, freeze_encoding
+from nightshelf.ranking.model import encoding_of
 from nightshelf.ranking.registry import TWO_TOWER, Decision, towers_gate
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -26,9 +26,7 @@ def run(run: Run) -> None:
     check_samples(run, data)
     out = f"{run.store.root}/{path}"
     settings = towers.towers_settings(run, encoding_of(Folder(data)))
-    freeze_encoding(Folder(data), Folder(out))
     told = launched(run, Work(data, out, settings))
-    tidy(Folder(out), keep=not run.dry_run)
     test = {name: told["metrics"][f"test.{name}"] for name in _SHOWN}
     decision = towers_gate(test, config.recall_at)
     _tell(run, told, test, decision)

@@ -18,7 +18,7 @@ from nightshelf.errors import DataQualityError
 from nightshelf.features.cross import Neighbours
 from nightshelf.features.dealing import Deal, dealt
 from nightshelf.features.declared import ITEMS, Field, declared
-from nightshelf.features.encoding import Encoding, planned, vocabularies
+from nightshelf.features.encoding import FOLDER, Encoding, planned, vocabularies
 from nightshelf.features.export import (
     asked,
     encoded_rows,
@@ -36,7 +36,7 @@ from nightshelf.tables.files import Files
 from nightshelf.tables.parquet import contents
 
 ROW_GROUP_BYTES = 512 * 2**20  # more than any group has: its rows shall stay together
-ENCODING, INPUTS = "encoding", "inputs.json"
+INPUTS = "inputs.json"
 
 _FOOTER = "groups int, rows bigint"
 
@@ -158,7 +158,7 @@ def _write(
             write_split(files, groups, deal, f"{staging}/{deal.split}")
         files.write_json(f"{staging}/{INPUTS}", json.loads(encoding.inputs.to_json()))
         for name, content in encoding.files().items():
-            files.write_bytes(f"{staging}/{ENCODING}/{name}", content)
+            files.write_bytes(f"{staging}/{FOLDER}/{name}", content)
         if not run.dry_run:
             files.put_in_place(staging, folder(run))
     finally:

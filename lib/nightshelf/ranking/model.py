@@ -6,18 +6,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import ITEM, NEW_USER, USER, Transform
-from nightshelf.ctr.explain import check_installed
 from nightshelf.ctr.precision import Precision
 from nightshelf.ctr.scorer import ExplainerLoader, ModelLoader
 from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Trained
 from nightshelf.errors import DataQualityError
-from nightshelf.features.encoding import Encoding
+from nightshelf.features.encoding import FILES, FOLDER, Encoding
 from nightshelf.features.serving import explained, scored
 from nightshelf.ranking.pool import CLICK
-
-ENCODING = "encoding"
-FILES = ("encoding.json", "vocabularies.parquet")
 
 
 @dataclass(frozen=True)
@@ -34,13 +30,7 @@ class RankingModel:
 
         Raises DataQualityError where a file is missing or torn, or was made for other inputs.
         """
-        model = Trained.load(Folder(folder))
-        encoding = encoding_of(Folder(folder))
-        if encoding.inputs != model.inputs:
-            raise DataQualityError(
-                f"{folder}: the model and its encoding are not of one training; train again, or "
-                "restore an earlier model (jobs/rollback.py --model)"
-            )
+        _, encoding = whole(folder)
         return RankingModel(model_id, ModelLoader(folder, precision), encoding)
 
     def clicks(self, users: DataFrame, items: DataFrame, neighbours: DataFrame) -> Transform:
@@ -64,9 +54,8 @@ class RankingModel:
     ) -> Transform:
         """[user_id, item_id, …] -> [user_id, item_id, features]: the n that raise each click most.
 
-        The tables are those of `clicks`. Raises ConfigError where captum is not installed.
+        The tables are those of `clicks`. Wants captum (`ctr.explain.check_installed`).
         """
-        check_installed()
         load = ExplainerLoader(self.loader.folder, n)
         return lambda lists: explained(
             _known(lists, users), users, items, neighbours, self.encoding, load
@@ -79,10 +68,24 @@ def _known(pairs: DataFrame, users: DataFrame) -> DataFrame:
     return named.join(users.select(USER), USER, "left_semi")
 
 
+def whole(folder: str) -> tuple[Trained, Encoding]:
+    """The model of a folder and the encoding of its inputs.
+
+    Raises DataQualityError where a file is missing or torn, or the two are not of one training.
+    """
+    model, encoding = Trained.load(Folder(folder)), encoding_of(Folder(folder))
+    if encoding.inputs != model.inputs:
+        raise DataQualityError(
+            f"{folder}: the model and its encoding are not of one training; train again, or "
+            "restore an earlier model (jobs/rollback.py --model)"
+        )
+    return model, encoding
+
+
 def encoding_of(folder: Folder) -> Encoding:
     """The encoding frozen with a model. Raises DataQualityError where it is missing."""
     try:
-        return Encoding.of({name: folder.folder(ENCODING).read(name) for name in FILES})
+        return Encoding.of({name: folder.folder(FOLDER).read(name) for name in FILES})
     except FileNotFoundError:
         raise DataQualityError(
             f"{folder.uri}: no encoding beside the model; train again, or restore an earlier model "
@@ -93,4 +96,4 @@ def encoding_of(folder: Folder) -> Encoding:
 def freeze_encoding(training_set: Folder, model: Folder) -> None:
     """Copies a training set's encoding to the model that learnt from it."""
     for name in FILES:
-        model.folder(ENCODING).write(name, training_set.folder(ENCODING).read(name))
+        model.folder(FOLDER).write(name, training_set.folder(FOLDER).read(name))

@@ -7,13 +7,10 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import ITEM, RECENT, USER
 from nightshelf.ctr.scorer import TowerLoader
-from nightshelf.ctr.storage import Folder
-from nightshelf.ctr.trained import Trained
-from nightshelf.errors import DataQualityError
 from nightshelf.features.encoding import Encoding
 from nightshelf.features.vectors import item_vectors, user_vectors
 from nightshelf.ranking.candidates import from_vectors
-from nightshelf.ranking.model import encoding_of
+from nightshelf.ranking.model import whole
 from nightshelf.ranking.recommend import Tastes
 from nightshelf.retrieval.exact import nearest_items
 
@@ -33,12 +30,7 @@ class TwoTowers:
 
         Raises DataQualityError where a file is missing or torn, or was made for other inputs.
         """
-        model, encoding = Trained.load(Folder(folder)), encoding_of(Folder(folder))
-        if encoding.inputs != model.inputs:
-            raise DataQualityError(
-                f"{folder}: the towers and their encoding are not of one training; train again, or "
-                "restore earlier ones (jobs/rollback.py --model)"
-            )
+        model, encoding = whole(folder)
         return TwoTowers(model_id, folder, encoding, model.architecture.temperature)
 
     def tastes(self, users: DataFrame, items: DataFrame) -> Tastes:
