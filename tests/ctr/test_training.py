@@ -65,6 +65,14 @@ def test_the_same_seed_gives_the_same_model(data: Path, tmp_path: Path) -> None:
     assert not torch.equal(first["table"], other["table"])
 
 
+def test_two_threads_give_the_same_model_each_time(tmp_path: Path) -> None:
+    data = training_set(tmp_path / "samples", rows=30_000)
+    found = [
+        trained(data, tmp_path / str(n), threads=2, batch_size=10_000, epochs=2) for n in range(4)
+    ]
+    assert all(torch.equal(found[0][name], other[name]) for other in found for name in other)
+
+
 def test_slices_add_up_to_the_whole_batch(data: Path, tmp_path: Path) -> None:
     plain = dataclasses.replace(SETTINGS.architecture, dropout=0.0)
     whole = trained(data, tmp_path / "whole", architecture=plain, epochs=1)

@@ -61,6 +61,9 @@ def fit(work: Work, ranks: Ranks) -> dict[str, Any]:
     and judged as `towers.fit_towers` tells.
     """
     torch.set_num_threads(work.settings.threads)
+    # Two threads would add up the gradients of a shared weight in the order of the moment. Where a
+    # GPU has no other way, torch says so, and the training goes on.
+    torch.use_deterministic_algorithms(True, warn_only=True)
     data, out = Folder(work.data), Folder(work.out)
     if work.settings.architecture.name == TWO_TOWER:
         return fit_towers(data, out, work.settings, ranks)

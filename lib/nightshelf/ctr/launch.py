@@ -93,6 +93,8 @@ class Launch:
             "HOROVOD_STALL_CHECK_TIME_SECONDS": str(max(1, self.stall_seconds // 2)),
             "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": stall,
             "HOROVOD_GLOO_TIMEOUT_SECONDS": stall,
+            # What cuBLAS wants for sums that do not change from run to run.
+            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             # Ranks are fresh processes: they find the library where this one did.
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
