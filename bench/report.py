@@ -56,9 +56,9 @@ class Watched:
     all_processes_mb: int
 
 
-def watch(job: str, settings: Iterable[str]) -> Watched:
+def watch(job: str, settings: Iterable[str], arguments: Iterable[str] = ()) -> Watched:
     """Runs `jobs/<job>.py` with `--set` settings on local[2]; ends where it fails."""
-    command = [sys.executable, str(ROOT / "jobs" / f"{job}.py")]
+    command = [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *arguments]
     for setting in ("spark.master=local[2]", "logging.format=json", *settings):
         command += ["--set", setting]
     with tempfile.TemporaryFile("w+") as log:

@@ -6,7 +6,7 @@ all vectors, T tasks.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -123,24 +123,39 @@ WEIGHT_COLUMN: Final = "weight"
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows; each array has B rows, or none where there are no such inputs (or labels)."""
+    """Encoded rows; each array has B rows, or none where there are no such inputs (or labels).
+
+    With `owner`, rows share H histories, such as those of their users: row n's is history owner[n].
+    """
 
     ids: Ints  # (B, F)
     numbers: Singles  # (B, N)
-    history: Ints  # (B, 3 * L)
+    history: Ints  # (B, 3 * L), or (H, 3 * L) with an owner
     vectors: Singles  # (B, V)
     labels: Singles  # (B, T)
     weights: Singles  # (B,)
     users: Longs  # (B,)
+    owner: Longs | None = None  # (B,), from 0 to H - 1
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, places: NDArray[Any] | slice) -> "Rows":
         """The rows at the places."""
-        return Rows(*(array[places] for array in self.arrays()))
+        if self.owner is None:
+            return Rows(*(array[places] for array in self.arrays()))
+        kept, owner = np.unique(self.owner[places], return_inverse=True)
+        history = self.history[kept]
+        alone = replace(self, history=np.empty((len(self), 0), np.int32), owner=None)
+        return replace(alone.take(places), history=history, owner=owner)
+
+    def whole(self) -> "Rows":
+        """The same rows, each with a history of its own."""
+        if self.owner is None:
+            return self
+        return replace(self, history=self.history[self.owner], owner=None)
 
     def arrays(self) -> Iterator[NDArray[Any]]:
-        """The arrays in the order of the fields above."""
+        """The arrays in the order of the fields above, but for `owner`."""
         yield from (self.ids, self.numbers, self.history, self.vectors)
         yield from (self.labels, self.weights, self.users)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from nightshelf.ctr.calibration import Calibration, Kind, fit
+from nightshelf.ctr.calibrating import fit
+from nightshelf.ctr.calibration import Calibration, Kind
 from nightshelf.ctr.metrics import metrics
 from nightshelf.errors import DataQualityError
 

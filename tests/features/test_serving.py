@@ -41,6 +41,7 @@ class Load:
 
 def seen(rows: Rows) -> NDArray[Any]:
     """All that the model is given, a column each; the user's hash in two halves."""
+    rows = rows.whole()
     halves = [rows.users >> 32, rows.users & 0xFFFFFFFF]
     return np.column_stack(
         [rows.ids, rows.numbers, rows.history, rows.vectors, rows.weights, *halves]

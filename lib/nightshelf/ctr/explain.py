@@ -62,6 +62,7 @@ def attributions(
     the attributions (B, fields) and the fields' names: categorical, numeric, vectors, `recent`. A
     row's attributions add up to the difference of the logits, but for the integral's error.
     """
+    rows = rows.whole()
     names = [*inputs.categorical_columns, *inputs.numeric_columns]
     names += [vector.name for vector in inputs.vectors] + ["recent"] * bool(inputs.history)
     was_training = network.training

@@ -8,8 +8,8 @@ from typing import Any, Final
 import torch
 
 from nightshelf.ctr import progress
+from nightshelf.ctr.calibrating import fit as calibrated
 from nightshelf.ctr.calibration import UNCALIBRATED
-from nightshelf.ctr.calibration import fit as calibrated
 from nightshelf.ctr.distributed import HorovodRanks, Ranks
 from nightshelf.ctr.judging import Answers, answers
 from nightshelf.ctr.metrics import roc_points

@@ -12,7 +12,7 @@ from nightshelf.ctr.flat import Flat
 from nightshelf.ctr.objective import Objective
 from nightshelf.ctr.precision import LossScale, arithmetic
 from nightshelf.ctr.settings import Settings
-from nightshelf.ctr.table import Layout, Looked, Table, batch_of
+from nightshelf.ctr.table import Layout, Looked, Table, batch_of, looked_up
 from nightshelf.errors import DataQualityError
 from nightshelf.fields import Rows
 
@@ -75,10 +75,13 @@ class Step:
             torch.manual_seed((settings.seed << 32) + step * self.ranks.size + self.ranks.rank)
         places = torch.from_numpy(looked.places).to(self.device)
         share = -(-len(rows) // settings.accumulate)
+        of_fields = len(self.layout.inputs.categorical)
         learnt_from = all_rows * self.objective.share
         for start in range(0, len(rows), share):
             some = rows.take(slice(start, start + share))
-            batch = batch_of(some, places[start : start + share], vectors, self.layout, self.device)
+            found = looked_up(vectors, places[start : start + share])
+            fields, items = found[:, :of_fields], found[:, of_fields:]
+            batch = batch_of(some, fields, items, self.layout, self.device)
             with arithmetic(settings.precision, self.device):
                 loss = self.objective.loss(self.network, batch, some)
             torch.autograd.backward(loss * (self.scale.value / learnt_from))

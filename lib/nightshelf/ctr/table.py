@@ -51,18 +51,19 @@ class Layout:
             return None
         return self.inputs.categorical_columns.index(self.inputs.history.field)
 
-    def table_rows(self, rows: Rows) -> Ints:
-        """(B, F + L): the table's row of each categorical id and of each item of the history.
+    def table_rows(self, rows: Rows) -> tuple[Ints, Ints]:
+        """(B, F), (H, L): the table's row of each categorical id and of each history's items.
 
         An id that the table has not, such as one newer than the model, is read as unknown.
         """
         sizes = np.array([field.size for field in self.inputs.categorical], np.int32)
         ids = np.where((rows.ids >= 0) & (rows.ids < sizes), rows.ids, 0) + self.offsets
+        fields = np.ascontiguousarray(ids, np.int32)
         if self.inputs.history is None or self.target is None:
-            return np.ascontiguousarray(ids, np.int32)
+            return fields, np.empty((len(rows.history), 0), np.int32)
         items = rows.history[:, : self.inputs.history.length]
         known = np.where((items >= 0) & (items < sizes[self.target]), items, 0)
-        return np.concatenate([ids, known + self.offsets[self.target]], 1, dtype=np.int32)
+        return fields, np.ascontiguousarray(known + self.offsets[self.target], np.int32)
 
 
 class Lookup:
@@ -74,7 +75,7 @@ class Lookup:
 
     def __call__(self, rows: Rows) -> Looked:
         """The rows that a batch touches."""
-        wanted = self._layout.table_rows(rows)
+        wanted = np.concatenate(self._layout.table_rows(rows), axis=1)
         touched, places = kernel.compact(wanted.ravel(), self._marks)
         return Looked(touched, places.reshape(wanted.shape))
 
@@ -162,24 +163,26 @@ def looked_up(vectors: Tensor, places: Tensor) -> Tensor:
 
 
 def batch_of(
-    rows: Rows, places: Tensor, vectors: Tensor, layout: Layout, device: torch.device
+    rows: Rows, fields: Tensor, items: Tensor, layout: Layout, device: torch.device
 ) -> Batch:
-    """What a network sees of B rows: `vectors` (U, W) at `places` (B, F + L), and the rest."""
-    fields = len(layout.inputs.categorical)
-    looked = looked_up(vectors, places)
+    """What a network sees of B rows: looked-up `fields` (B, F, W) and `items` (H, L, W), the rest.
+
+    `items` are those of the histories; not looked at where the layout has none.
+    """
     numbers, dense = (torch.from_numpy(x).to(device) for x in (rows.numbers, rows.vectors))
     history = layout.inputs.history
     if history is None or layout.target is None:
-        return Batch(fields=looked[:, :fields], numbers=numbers, vectors=dense)
+        return Batch(fields=fields, numbers=numbers, vectors=dense)
     parts = torch.from_numpy(rows.history).to(device).long()
     _, types, ages = torch.split(parts, history.length, dim=1)
     return Batch(
-        fields=looked[:, :fields],
+        fields=fields,
         numbers=numbers,
         vectors=dense,
-        history=looked[:, fields:],
+        history=items,
         mask=types > 0,
         history_types=types.clamp(0, history.types - 1),
         history_ages=ages.clamp(0, history.ages - 1),
-        target=looked[:, layout.target],
+        owner=None if rows.owner is None else torch.from_numpy(rows.owner).to(device),
+        target=fields[:, layout.target],
     )

@@ -225,7 +225,8 @@ class _Rows:
             side(_ITEM_SIDE, encoding.item_row), each,
             string_hashes(batch.column(ITEM)),
         )  # fmt: skip
-        rows = combined(encoding, pairs, self.near.value, position_ids(batch.column(POSITION)))
+        positions = position_ids(batch.column(POSITION))
+        rows = combined(encoding, pairs, self.near.value, positions).whole()
         labels = batch.column("labels").flatten().to_numpy()
         return replace(
             rows,

@@ -42,11 +42,12 @@ def combined(encoding: Encoding, pairs: Pairs, near: Neighbours, positions: Ints
     return Rows(
         ids=ids,
         numbers=_numbers(encoding, pairs, near),
-        history=pairs.users["history"][pairs.user_of],
+        history=pairs.users["history"],
         vectors=pairs.items["vectors"][pairs.item_of],
         labels=np.empty((size, 0), np.float32),
         weights=np.ones(size, np.float32),
         users=np.zeros(size, np.int64),
+        owner=pairs.user_of,
     )
 
 

@@ -34,9 +34,8 @@ class DIN(Network):
         """The logits (B, T)."""
         flat = self.fields.flatten(self.fields(batch), batch)
         if self.pool is not None and self.attention is not None:
-            seen = self.attention(
-                batch.target, batch.history, batch.mask, batch.history_types, batch.history_ages
-            )
+            events = (batch.history, batch.mask, batch.history_types, batch.history_ages)
+            seen = self.attention(batch.target, *map(batch.by_row, events))
             flat = torch.cat([flat, pooled(self.pool, batch, 0, self.width), seen], dim=1)
         told: Tensor = self.head(self.mlp(flat))
         return told.float()
