@@ -247,6 +247,30 @@ def lists(f: Figures) -> str:
     return "\n".join([table(head, rows) + "\n", *told])
 
 
+def truth(f: Figures) -> str:
+    """Lists by the simulated shop's truth."""
+    names = {
+        "item_cf": "item-CF alone",
+        "blend": "blend of sources",
+        "ranked": "ranked",
+        "best": "the truth's own lists",
+    }
+    columns = ("attraction", "attraction_first", "taste", "brand", "quality", "price")
+    rows = [
+        [told, *(f"{f['systems'][system][column]:.3f}" for column in columns)]
+        for system, told in names.items()
+    ]
+    head = [f"attraction, {f['k']} items", f"first {f['first']}", *columns[2:5], "price"]
+    return "\n".join(
+        [
+            "Attraction: the mean probability that a user likes an item of its list. Taste, brand and",
+            "quality: their means. Price: the correlation of a user's price sensitivity with the",
+            "prices in its list.\n",
+            table(["", *head], rows),
+        ]
+    )
+
+
 SECTIONS = (
     ("item_cf", "item-cf", "Item-CF", item_cf),
     ("item_cf_growth", "growth", "Item-CF as a shop grows", item_cf_growth),
@@ -257,6 +281,7 @@ SECTIONS = (
     ("score", "score", "Scoring by the ranking model", score),
     ("ctr", "ctr", "Quality of click models", ctr),
     ("lists", "lists", "Lists on real shops", lists),
+    ("truth", "truth", "Lists beside a simulated shop's truth", truth),
     ("night", "night", "A night", night),
 )
 

@@ -48,3 +48,21 @@ def test_adam_leaves_rows_alone_that_are_not_touched() -> None:
     gradients = np.ones((1, 2), np.float32)
     kernel.adam(weights, moments, np.array([1], np.int32), gradients, rate=0.1, step=1, decay=0.0)
     np.testing.assert_allclose(weights, [[1, 1], [0.9, 0.9], [1, 1]], rtol=1e-6)
+
+
+def test_adam_does_the_same_by_any_number_of_threads() -> None:
+    rng = np.random.default_rng(1)
+    touched = np.sort(rng.permutation(2_000)[:1_037]).astype(np.int32)
+    gradients = rng.normal(size=(1_037, 5)).astype(np.float32)
+    start = rng.normal(size=(3, 2_000, 5)).astype(np.float32) ** 2
+    found = []
+    for threads in (1, 2, 3):
+        weights, *moments = start.copy()
+        kernel.adam(
+            weights, (moments[0], moments[1]), touched, gradients,
+            rate=0.1, step=3, decay=0.1, threads=threads,
+        )  # fmt: skip
+        found.append(np.stack([weights, *moments]))
+    assert (found[0] == found[1]).all()
+    assert (found[0] == found[2]).all()
+    assert (found[0] != start).any(axis=(0, 2)).sum() == len(touched)

@@ -31,6 +31,7 @@ SETTINGS = Settings(
     patience=3,
     learning_rate=0.03,
     checkpoint_steps=7,
+    seed=2,
 )
 
 
@@ -211,3 +212,20 @@ def test_memory_stays_flat_over_ten_epochs(tmp_path: Path) -> None:
         gc.collect()
         sizes.append(psutil.Process().memory_info().rss / 2**20)
     assert sizes[-1] - sizes[1] < 30  # MiB; an epoch's rows are 4.5
+
+
+def test_the_model_in_use_is_judged_on_the_same_rows_though_it_reads_less(
+    data: Path, tmp_path: Path
+) -> None:
+    """Lacking the price that the taste hangs on, it is worse; of a field more it knows nothing."""
+    fewer = dataclasses.replace(INPUTS, numeric=INPUTS.numeric[1:])
+    less = training_set(tmp_path / "less")
+    (less / "inputs.json").write_text(fewer.to_json())
+    before = fit(Work(str(less), str(tmp_path / "before"), SETTINGS), Alone())
+    now = Work(str(data), str(tmp_path / "now"), SETTINGS, current=str(tmp_path / "before"))
+    told = fit(now, Alone())
+    assert told["current"]["test.auc"] == pytest.approx(before["metrics"]["test.auc"], abs=1e-9)
+    assert told["current"]["test.auc"] < told["metrics"]["test.auc"] - 0.02
+
+    back = Work(str(less), str(tmp_path / "back"), SETTINGS, current=str(tmp_path / "now"))
+    assert "current" not in fit(back, Alone())

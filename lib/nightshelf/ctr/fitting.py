@@ -20,6 +20,7 @@ from nightshelf.ctr.towers import fit_towers
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import BEST, CHECKPOINTS, Training
 from nightshelf.errors import NightshelfError
+from nightshelf.fields import Inputs
 
 FAILURE: Final = "failure.json"
 TRAIN_ROWS: Final = 500_000
@@ -109,7 +110,7 @@ def _judged(model: Trained, work: Work, valid: Answers, ranks: Ranks) -> dict[st
     }
     if work.current is not None:
         current = Trained.load(Folder(work.current), device=model.table.device)
-        if _same_fields(current, model):
+        if reads(current.inputs, model.inputs):
             told = answers(current, data.folder("test"), ranks)
             found["current"] = _metrics(current, told, "test")
     return found
@@ -125,9 +126,12 @@ def _metrics(model: Trained, told: Answers, split: str) -> dict[str, float]:
     return found
 
 
-def _same_fields(one: Trained, other: Trained) -> bool:
-    """Whether both read the same columns, if with other ids and scales."""
-    return one.inputs.tasks == other.inputs.tasks and all(
-        getattr(one.inputs, names) == getattr(other.inputs, names)
+def reads(inputs: Inputs, columns: Inputs) -> bool:
+    """Whether a model of `inputs` can be judged on a training set of `columns`, which may be more.
+
+    Ids and scales may be others: newer ids are unknown to it.
+    """
+    return inputs.tasks == columns.tasks and all(
+        set(getattr(inputs, names)) <= set(getattr(columns, names))
         for names in ("categorical_columns", "numeric_columns", "history_columns", "vector_columns")
     )

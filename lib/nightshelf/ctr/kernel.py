@@ -4,6 +4,8 @@ A batch looks up some hundred thousand ids of a table of millions of rows. Gradi
 optimiser work on the rows touched alone.
 """
 
+import functools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -83,16 +85,28 @@ def adam(
     rate: float,
     step: int,
     decay: float,
+    threads: int = 1,
 ) -> None:
     """One step of Adam (Kingma & Ba 2015) on the rows touched, in place.
 
     weights and both moments (V, W), touched (U,) distinct, gradients (U, W), step from 1. The
     moments of rows that a batch does not touch stay as they are (lazy Adam). `decay`: L2 penalty.
+    Each row is one thread's: the result is the same for any number of them.
     """
     first, second = moments
     bias1, bias2 = 1.0 - BETA1**step, 1.0 - BETA2**step
-    size = np.float32(rate / bias1)
-    _adam(weights, first, second, touched, gradients, size, np.float32(bias2**-0.5), decay)
+    size, scale = np.float32(rate / bias1), np.float32(bias2**-0.5)
+
+    def part(n: int) -> None:
+        own = slice(len(touched) * n // threads, len(touched) * (n + 1) // threads)
+        _adam(weights, first, second, touched[own], gradients[own], size, scale, decay)
+
+    list(_pool(threads).map(part, range(threads)) if threads > 1 else map(part, range(threads)))
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "adam")
 
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8

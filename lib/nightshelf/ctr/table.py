@@ -110,6 +110,7 @@ class Table:
             rate=rate,
             step=step,
             decay=decay,
+            threads=torch.get_num_threads(),
         )
 
     def _step_on_gpu(

@@ -38,10 +38,8 @@ def shop_as_of(run: Run, ds: date) -> Shop:
 def kept_ingredients(run: Run, ds: date) -> Iterator[Ingredients]:
     """What the lists of `ds` are made of, kept while in use: each frame feeds several others."""
     made = ingredients(shop_as_of(run, ds), run.config.recommend, run.config.feedback)
-    for frame in made.frames():
-        frame.persist()
+    made.keep(*made.frames())
     try:
         yield made
     finally:
-        for frame in made.frames():
-            frame.unpersist()
+        made.release()

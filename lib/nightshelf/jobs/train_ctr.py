@@ -29,9 +29,9 @@ def run(run: Run) -> None:
     decision = gate(test, before, config.tolerance)
     _tell(run, told, test, decision)
     name = model.model_id(run)
-    if not run.dry_run:
-        path = model.model_path(run)
-        record(run, name, config.model, path, told, decision, model.SECTIONS)
+    if run.dry_run:
+        return
+    record(run, name, config.model, model.model_path(run), told, decision, model.SECTIONS)
     track(run.config.tracking, name, config.model_dump(mode="json"), told["metrics"])
 
 

@@ -31,8 +31,9 @@ def run(run: Run) -> None:
     decision = towers_gate(test, config.recall_at)
     _tell(run, told, test, decision)
     name = towers.towers_id(run)
-    if not run.dry_run:
-        record(run, name, TWO_TOWER, path, told, decision, towers.SECTIONS)
+    if run.dry_run:
+        return
+    record(run, name, TWO_TOWER, path, told, decision, towers.SECTIONS)
     track(run.config.tracking, name, config.model_dump(mode="json"), told["metrics"])
 
 

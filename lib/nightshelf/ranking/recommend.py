@@ -1,7 +1,7 @@
 """The night's lists: candidates -> scores -> rules -> top-k -> reasons."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -45,7 +45,8 @@ class Ingredients:
 
     positives: the events that speak for their item. catalogue: [item_id, category, score,
     is_recent, rank]. histories: packed, of each user's newest items, in `parts`; seeds: the same as
-    [user_id, item_id, weight]. excluded: [user_id, item_id] that a user's list leaves out.
+    [user_id, item_id, weight]. excluded: [user_id, item_id] that a user's list leaves out. kept:
+    what `keep` has persisted.
     """
 
     shop: Shop
@@ -54,6 +55,7 @@ class Ingredients:
     histories: DataFrame
     parts: int
     excluded: DataFrame
+    kept: list[DataFrame] = field(default_factory=list)
 
     @property
     def seeds(self) -> DataFrame:
@@ -75,6 +77,16 @@ class Ingredients:
             self.histories,
             self.excluded,
         )
+
+    def keep(self, *frames: DataFrame) -> None:
+        """Persists the frames."""
+        for frame in frames:
+            self.kept.append(frame.persist())
+
+    def release(self) -> None:
+        """Frees what was kept."""
+        while self.kept:
+            self.kept.pop().unpersist()
 
 
 def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> Ingredients:
@@ -121,7 +133,7 @@ def recommend(
         offered = offered.unionByName(chosen)
     pool = offered.transform(pooled(_weights(config), size))
     if clicks:
-        pool = pool.persist()  # scored, then joined with its scores
+        made.keep(pool)  # scored, then joined with its scores
         pool = pool.transform(rescored(pool.transform(clicks), config.model_weight))
     lists = pool.transform(diversified(config.k, 1.0 - config.diversity, made.shop.items))
     return lists.transform(with_reasons(made.shop.items, made.positives)).transform(
