@@ -60,25 +60,27 @@ COMMON = {"embedding": 16, "learning_rate": 1e-3, "dropout": 0.2, "hidden": [400
 COMMON |= {"batch_size": 4_096, "epochs": 100, "patience": 2}
 BY_SET = {"frappe": {"batch_size": 1_024}}  # 46,000 rows would be 12 steps an epoch
 DECAYS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
-TRIED = {"embedding": (10, 16, 32), "learning_rate": (5e-4, 1e-3, 3e-3), "dropout": (0.0, 0.2, 0.5)}
+RATES = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2)}
+TRIED = {"dropout": (0.0, 0.2, 0.5), "embedding": (10, 16, 32)}
 
 
 def fuxictr(model: str, **more: tuple[Any, ...]) -> Entrant:
     """One of FuxiCTR's; its regulariser weighs all embeddings at each step."""
     axes = {"regulariser": (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1), **TRIED}
-    return Entrant("fuxictr", model, {**COMMON, "regulariser": 1e-5}, {**axes, **more})
+    return Entrant("fuxictr", model, {**COMMON, "regulariser": 1e-5}, {**RATES, **more, **axes})
 
 
 def recbole(model: str, **more: tuple[Any, ...]) -> Entrant:
     """One of RecBole's; weight decay is Adam's, of all weights."""
-    axes = {"weight_decay": DECAYS, **more, **TRIED}
-    return Entrant("recbole", model, {**COMMON, "weight_decay": 0.0}, axes)
+    axes = {"weight_decay": DECAYS, **TRIED}
+    return Entrant("recbole", model, {**COMMON, "weight_decay": 0.0}, {**RATES, **more, **axes})
 
 
 def ours_of(model: str, **more: tuple[Any, ...]) -> Entrant:
     """One of ours."""
-    axes = {"epochs": (5, 10, 20), "embedding_decay": DECAYS, **TRIED}
-    return Entrant("ours", model, {**COMMON, "embedding_decay": 1e-5}, {**axes, **more})
+    start = {**COMMON, "epochs": 20, "embedding_decay": 1e-5}
+    axes = {"embedding_decay": (*DECAYS, 1e-2), **TRIED, "epochs": (10, 20, 40)}
+    return Entrant("ours", model, start, {**RATES, **more, **axes})
 
 
 BATCH_NORM = (False, True)

@@ -263,9 +263,9 @@ def truth(f: Figures) -> str:
     head = [f"attraction, {f['k']} items", f"first {f['first']}", *columns[2:5], "price"]
     return "\n".join(
         [
-            "Attraction: the mean probability that a user likes an item of its list. Taste, brand and",
-            "quality: their means. Price: the correlation of a user's price sensitivity with the",
-            "prices in its list.\n",
+            "Attraction: the mean probability that a user likes an item of its list. Taste, brand",
+            "and quality: their means. Price: the correlation of a user's price sensitivity with",
+            "the prices in its list.\n",
             table(["", *head], rows),
         ]
     )
