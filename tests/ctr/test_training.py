@@ -31,7 +31,6 @@ SETTINGS = Settings(
     patience=3,
     learning_rate=0.03,
     checkpoint_steps=7,
-    seed=2,
 )
 
 

@@ -113,6 +113,9 @@ class CtrConfig(Section):
     cross_layers: int = Field(2, ge=1, le=10, description="cross layers of dcn_v2")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of hidden values left out")
     batch_size: int = Field(4_096, ge=1, description="rows of a step, over all ranks")
+    least_steps: int = Field(
+        30, ge=1, description="steps of an epoch; a small shop has smaller batches for them"
+    )
     accumulate: int = Field(1, ge=1, le=1_000, description="batches of a rank added up a step")
     epochs: int = Field(5, ge=1, le=1_000, description="most passes over the training days")
     patience: int = Field(1, ge=0, description="epochs without a better valid AUC before the stop")

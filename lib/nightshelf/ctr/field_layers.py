@@ -19,6 +19,9 @@ ALIGNED: Final = 16
 Measured with MKL on AVX-512 processors; GPUs' tensor cores want multiples of 8, too.
 """
 
+NARROW: Final = 64
+"""Up to so many numbers are left as they are: nothing would be won."""
+
 
 class FieldVectors(nn.Module):
     """A batch -> (B, G, D): looked-up vectors, dense ones projected to D, the history's mean.
@@ -36,7 +39,7 @@ class FieldVectors(nn.Module):
         self.pool = history_mean(inputs.history) if pools else None
         self.count = len(inputs.categorical) + len(self.widths) + pools
         told = self.count * width + len(inputs.numeric)
-        self.padding = -told % ALIGNED
+        self.padding = -told % ALIGNED if told > NARROW else 0
         self.flat = told + self.padding
 
     def forward(self, batch: Batch) -> Tensor:

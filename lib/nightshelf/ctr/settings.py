@@ -1,20 +1,24 @@
 """How a model is trained: plain values that travel to ranks and into checkpoints."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from nightshelf.ctr.architecture import Architecture
+
+SMALLEST_BATCH: Final = 256
 
 
 @dataclass(frozen=True)
 class Settings:
     """As in the configuration's `ctr`; `batch_size` is that of all ranks together.
 
+    least_steps: of an epoch, for which batches are smaller, but not below `SMALLEST_BATCH`.
     recall_at: among how many of the best items two towers shall find what was wanted.
     """
 
     architecture: Architecture
     batch_size: int = 4_096
+    least_steps: int = 1
     accumulate: int = 1
     epochs: int = 5
     patience: int = 1
@@ -34,6 +38,10 @@ class Settings:
     def told(self) -> dict[str, Any]:
         """The settings as JSON's kinds of values."""
         return asdict(self)
+
+    def batch(self, rows: int) -> int:
+        """The rows of a step where an epoch has so many."""
+        return min(self.batch_size, max(SMALLEST_BATCH, rows // self.least_steps))
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, counted from 0, of all steps.

@@ -76,7 +76,8 @@ class Training:
         self.table = Table(self.layout, network, settings.seed, self.device)
         self.flat = Flat(network, settings.weight_decay)
         self.network = network
-        self.plan = planned(group_rows(data.folder("train")), ranks.size, settings.batch_size)
+        groups = group_rows(data.folder("train"))
+        self.plan = planned(groups, ranks.size, settings.batch(sum(groups)))
         self.state = State(scale=LossScale.of(settings.precision).value)
         self.lookup = Lookup(self.layout)
         self.shared_loss = 0.0
