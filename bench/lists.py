@@ -16,6 +16,7 @@ import json
 import sys
 import tempfile
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ import numpy as np
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from report import RESULTS, ROOT, watch, write
+from report import RESULTS, ROOT, Watched, watch, write
 
 from nightshelf.config import SparkConfig, load
 from nightshelf.evaluation.ranking_metrics import user_metrics
-from nightshelf.feedback import positive_events
+from nightshelf.evaluation.relevant import relevant
 from nightshelf.session import build
 
 DATA = ROOT.parent / "shared" / "data"
@@ -47,15 +48,11 @@ SYSTEMS = {
 
 @dataclass(frozen=True)
 class Shop:
-    """A data set: its folder, the night's day, and the last day whose events judge the lists."""
+    """A data set: its folder, the night's day, and the last day that judges the lists."""
 
     folder: str
     ds: str
     until: str
-
-    def conf(self, name: str) -> Path:
-        """Its configuration file."""
-        return ROOT / "conf" / "datasets" / f"{name}.yaml"
 
 
 SHOPS = {
@@ -65,22 +62,29 @@ SHOPS = {
 }
 
 
+def conf(name: str) -> Path:
+    """A data set's configuration file."""
+    return ROOT / "conf" / "datasets" / f"{name}.yaml"
+
+
+def by_system(
+    root: Path, settings: tuple[str, ...], arguments: tuple[str, ...]
+) -> tuple[dict[str, int], Watched]:
+    """The versions of gold.recommendations in `root` by system, and how the ranked night went."""
+    table, place = str(root / "gold" / "recommendations"), (f"warehouse.root={root}", *settings)
+    night = watch("nightly", place, (*arguments, "--to", "recommend"))
+    versions = {"ranked": DeltaTable(table).version()}
+    for system, own in SYSTEMS.items():
+        watch("recommend", (*place, *own), arguments)
+        versions[system] = DeltaTable(table).version()
+    return versions, night
+
+
 def lists(root: Path, name: str) -> tuple[dict[str, int], dict[str, Any]]:
     """The versions of gold.recommendations by system, and what the ranked night told."""
-    shop, versions = SHOPS[name], {}
-    where = ("--conf-file", str(shop.conf(name)), "--set", f"warehouse.root={root}")
-    place = ["spark.driver_memory=6g"]
-
-    def run(job: str, ds: str, *settings: str, last: tuple[str, ...] = ()) -> Any:
-        return watch(job, [*place, *settings], (*where, "--ds", ds, *last))
-
-    night = run("nightly", shop.ds, last=("--to", "recommend"))
-    table = str(root / "gold" / "recommendations")
-    versions["ranked"] = DeltaTable(table).version()
-    for system, settings in SYSTEMS.items():
-        run("recommend", shop.ds, *settings)
-        versions[system] = DeltaTable(table).version()
-    run("ingest", shop.until)
+    shop, where, memory = SHOPS[name], ("--conf-file", str(conf(name))), "spark.driver_memory=6g"
+    versions, night = by_system(root, (memory,), (*where, "--ds", shop.ds))
+    watch("ingest", (f"warehouse.root={root}", memory), (*where, "--ds", shop.until))
     steps = {step: line.get("seconds") for step, line in night.steps.items()}
     told = {"night_s": night.seconds, "step_seconds": steps}
     return versions, told | {"ranked_by": night.steps["recommend"].get("ranked_by")}
@@ -90,21 +94,16 @@ def judged(
     spark: SparkSession, root: Path, name: str, versions: dict[str, int]
 ) -> dict[str, np.ndarray[Any, Any]]:
     """nDCG@10 of each judged user, by system; users in the same order."""
-    shop, config = SHOPS[name], load(SHOPS[name].conf(name))
+    shop, config = SHOPS[name], load(conf(name))
     events = spark.read.format("delta").load(str(root / "silver" / "events"))
-    relevant = (
-        events.where(F.col("ds").between(F.date_add(F.lit(shop.ds), 1), F.lit(shop.until)))
-        .where(F.col("event_type").isin(*config.evaluate.event_types))
-        .transform(positive_events(config.feedback.weights, config.feedback.positive_rating))
-        .select("user_id", "item_id")
-        .distinct()
-        .cache()
-    )
+    wanted = events.transform(
+        relevant(config.evaluate, config.feedback, date.fromisoformat(shop.ds))
+    ).cache()
     found = {}
     for system, version in versions.items():
         told = spark.read.format("delta").option("versionAsOf", version)
         rows = told.load(str(root / "gold" / "recommendations")).where(F.col("ds") == shop.ds)
-        users = rows.transform(user_metrics(relevant, [10])).orderBy("user_id")
+        users = rows.transform(user_metrics(wanted, [10])).orderBy("user_id")
         found[system] = users.select(METRIC).toPandas()[METRIC].to_numpy()
     return found
 

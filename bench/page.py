@@ -159,6 +159,12 @@ def night(f: Figures) -> str:
     )
 
 
+def speeds(f: Figures, names: dict[str, str]) -> str:
+    """A table of the figures `<name>_rows_s`, by what the names stand for."""
+    rows = [[told, f"{f[f'{name}_rows_s']:,}"] for name, told in names.items()]
+    return table(["", "rows a second"], rows)
+
+
 def train(f: Figures) -> str:
     """Training speed."""
     names = {
@@ -170,12 +176,11 @@ def train(f: Figures) -> str:
         "fuxictr": "FuxiCTR, its own loader",
         "fuxictr_in_memory": "FuxiCTR's training, from memory",
     }
-    rows = [[told, f"{f[f'{name}_rows_s']:,}"] for name, told in names.items()]
     one, two, fuxictr = f["ratio_plain_np1"], f["ratio_plain_np2"], f["ratio_fuxictr"]
     return "\n".join(
         [
             f"DCN-v2, batches of {f['batch_size']:,}, two cores, the best of the rounds.\n",
-            table(["", "rows a second"], rows) + "\n",
+            speeds(f, names) + "\n",
             f"- one rank beside plain PyTorch: {against(one, 'at least 0.9', one >= 0.9)}",
             f"- two ranks beside plain PyTorch: {against(two, 'at least 0.75', two >= 0.75)}",
             f"- one rank beside FuxiCTR: {against(fuxictr, 'at least 1.5', fuxictr >= 1.5)}",
@@ -192,11 +197,10 @@ def score(f: Figures) -> str:
         "ours_bf16": "the same in bf16",
         "plain": "plain PyTorch, encoded rows in memory",
     }
-    rows = [[told, f"{f[f'{name}_rows_s']:,}"] for name, told in names.items()]
     return "\n".join(
         [
             f"{f['rows']:,} candidates, the night's DCN-v2, two cores.\n",
-            table(["", "rows a second"], rows) + "\n",
+            speeds(f, names) + "\n",
             f"- beside plain PyTorch: {against(ratio, 'at least 0.7', ratio >= 0.7)}",
         ]
     )

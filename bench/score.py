@@ -4,7 +4,8 @@ A simulated shop's night is run up to its trained DCN-v2. Then 200 random items 
 local[2] in a warm session, from Parquet to Spark's noop sink: as in a night, which joins the users'
 features, encodes both sides, computes the cross features and the calibrated probabilities. Plain
 PyTorch has nothing of this to do: the same network, on two threads, takes rows that lie encoded in
-memory as tensors, as many, by the best of four batch sizes. The best of three runs each counts.
+memory as tensors, at most 200,000, by the best of four batch sizes. The best of three runs each
+counts.
 """
 
 import tempfile
@@ -19,6 +20,7 @@ from pyspark.sql import functions as F
 from report import watch, write
 
 from nightshelf.config import SparkConfig
+from nightshelf.ctr.models import TWO_TOWER
 from nightshelf.ctr.precision import Precision
 from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.storage import Folder
@@ -115,7 +117,7 @@ def main() -> None:
 
 def is_ranker(model: Path) -> bool:
     """Whether a folder holds the ranking model, not the towers."""
-    return Trained.load(Folder(str(model))).architecture.name != "two_tower"
+    return Trained.load(Folder(str(model))).architecture.name != TWO_TOWER
 
 
 if __name__ == "__main__":

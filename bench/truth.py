@@ -15,8 +15,8 @@ from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
-from lists import SYSTEMS
-from report import ROOT, watch, write
+from lists import by_system
+from report import ROOT, write
 
 CONF = ("--conf-file", str(ROOT / "conf" / "local.yaml"))
 K, FIRST = 20, 5
@@ -59,24 +59,15 @@ BEST = """(
 )"""
 
 
-def lists(root: Path) -> dict[str, list[str]]:
-    """The files of gold.recommendations by system."""
-    place, table = [f"warehouse.root={root}"], str(root / "gold" / "recommendations")
-    watch("nightly", place, (*CONF, "--to", "recommend"))
-    files = {"ranked": DeltaTable(table).file_uris()}
-    for system, settings in SYSTEMS.items():
-        watch("recommend", [*place, *settings], CONF)
-        files[system] = DeltaTable(table).file_uris()
-    return files
-
-
-def figures(root: Path, files: dict[str, list[str]]) -> dict[str, dict[str, float]]:
+def figures(root: Path, versions: dict[str, int]) -> dict[str, dict[str, float]]:
     """What the truth says of each system's lists."""
     truth = root / "shop_truth"
     names = {"users": "users", "worth": "items", "tastes": "tastes", "brand_tastes": "brand_tastes"}
     places = {name: [str(p) for p in (truth / of).glob("*.parquet")] for name, of in names.items()}
     tables = {"items": "silver/items", "events": "silver/events"}
     places |= {name: DeltaTable(str(root / of)).file_uris() for name, of in tables.items()}
+    table = str(root / "gold" / "recommendations")
+    files = {of: DeltaTable(table, version=version).file_uris() for of, version in versions.items()}
     told = {}
     with duckdb.connect() as shop:
         shop.execute(PAIRS, places)
@@ -92,7 +83,8 @@ def figures(root: Path, files: dict[str, list[str]]) -> dict[str, dict[str, floa
 def main() -> None:
     """Runs the night, asks the truth, writes."""
     with tempfile.TemporaryDirectory() as folder:
-        told = figures(Path(folder), lists(Path(folder)))
+        versions, _ = by_system(Path(folder), (), CONF)
+        told = figures(Path(folder), versions)
     print(write("truth", {"k": K, "first": FIRST, "systems": told}).read_text())
 
 

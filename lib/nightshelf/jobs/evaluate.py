@@ -1,15 +1,14 @@
 """Evaluate: the lists of ds against the events of the days after it -> gold.evaluation."""
 
-from datetime import timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from nightshelf.columns import DS, EVENT_TYPE, ITEM, RANK, SOURCE, USER
+from nightshelf.columns import DS, ITEM, RANK, SOURCE, USER
 from nightshelf.evaluation.ranking_metrics import METRICS, averages, coverage, user_metrics
-from nightshelf.feedback import positive_events
+from nightshelf.evaluation.relevant import last_day, relevant
 from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.jobs.show import show_evaluation
 from nightshelf.ranking.recommend import popular
@@ -27,8 +26,8 @@ def run(run: Run) -> None:
     """
     if not run.store.has(GOLD_RECOMMENDATIONS, run.ds):
         raise Skipped(f"no lists of {run.ds} to judge")
-    relevant = _relevant(run).cache()  # joined with every model's lists
-    run.rows_in = relevant.count()
+    wanted = _relevant(run).cache()  # joined with every model's lists
+    run.rows_in = wanted.count()
     if not run.rows_in:
         days = run.config.evaluate.horizon_days
         raise Skipped(f"no events in the {days} days after {run.ds} to judge its lists by")
@@ -38,34 +37,27 @@ def run(run: Run) -> None:
             POPULARITY: popular(made, run.config.recommend, run.config.feedback),
         }
         sold = made.catalogue.select(ITEM)
-        judged = [_judged(run, frame, relevant, sold, model) for model, frame in lists.items()]
+        judged = [_judged(run, frame, wanted, sold, model) for model, frame in lists.items()]
         names = [column.name for column in GOLD_EVALUATION.columns]
         rows = reduce(DataFrame.unionByName, judged).withColumn(DS, F.lit(run.ds)).select(*names)
         run.publish(rows, GOLD_EVALUATION)
-    relevant.unpersist()
+    wanted.unpersist()
     if not run.dry_run:
         show_evaluation(run.read(GOLD_EVALUATION, on=run.ds), Console())
 
 
 def _relevant(run: Run) -> DataFrame:
-    config, feedback = run.config.evaluate, run.config.feedback
-    last = run.ds + timedelta(days=config.horizon_days)
-    return (
-        run.read(SILVER_EVENTS, until=last)
-        .where(F.col(DS) > F.lit(run.ds))
-        .where(F.col(EVENT_TYPE).isin(*config.event_types))
-        .transform(positive_events(feedback.weights, feedback.positive_rating))
-        .select(USER, ITEM)
-        .distinct()
-    )
+    config = run.config.evaluate
+    events = run.read(SILVER_EVENTS, until=last_day(config, run.ds))
+    return events.transform(relevant(config, run.config.feedback, run.ds))
 
 
 def _judged(
-    run: Run, lists: DataFrame, relevant: DataFrame, available: DataFrame, model: str
+    run: Run, lists: DataFrame, wanted: DataFrame, available: DataFrame, model: str
 ) -> DataFrame:
     ks = run.config.evaluate.ks
     metrics = [f"{metric}@{k}" for k in ks for metric in METRICS]
-    users = lists.transform(user_metrics(relevant, ks)).transform(averages(metrics))
+    users = lists.transform(user_metrics(wanted, ks)).transform(averages(metrics))
     return (
         users.unionByName(lists.transform(coverage(available, ks)))
         .withColumn("model", F.lit(model))
