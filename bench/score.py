@@ -21,12 +21,12 @@ from report import watch, write
 
 from nightshelf.config import SparkConfig
 from nightshelf.ctr.models import TWO_TOWER
-from nightshelf.ctr.precision import Precision
 from nightshelf.ctr.reader import Shard
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.table import batch_of
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Rows
+from nightshelf.learning.precision import Precision
+from nightshelf.learning.storage import Folder
 from nightshelf.ranking.model import RankingModel
 from nightshelf.session import build
 

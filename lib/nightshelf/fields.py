@@ -53,10 +53,11 @@ class History:
 
 @dataclass(frozen=True)
 class Vector:
-    """A dense vector of an item, such as that of its text."""
+    """A dense vector of an item, such as that of its text; `key` tells which model made it."""
 
     name: str
     width: int
+    key: str = ""
 
 
 @dataclass(frozen=True)

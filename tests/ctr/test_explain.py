@@ -13,10 +13,10 @@ from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.explain import attributions, check_installed, top_features
 from nightshelf.ctr.models import build
 from nightshelf.ctr.scorer import ExplainerLoader
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Trained
 from nightshelf.errors import ConfigError
 from nightshelf.fields import Categorical, Inputs, Numeric, Rows
+from nightshelf.learning.storage import Folder
 from tests.ctr.planted import INPUTS, NAMES, SMALL, Table, rows_of
 
 FIELD_NAMES = ["user_id", "item_id", "shop", "price", "age", "text", "recent"]

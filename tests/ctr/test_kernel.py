@@ -4,16 +4,17 @@ import numpy as np
 import torch
 
 from nightshelf.ctr import kernel
+from nightshelf.learning.touched import compact, sums_by_place
 
 
 def test_compact_gives_each_row_a_place() -> None:
     marks = np.full(10, -1, np.int32)
-    touched, places = kernel.compact(np.array([7, 2, 7, 9, 2], np.int32), marks)
+    touched, places = compact(np.array([7, 2, 7, 9, 2], np.int32), marks)
     assert touched.tolist() == [2, 7, 9]
     assert places.tolist() == [1, 0, 1, 2, 0]
     assert (marks == -1).all()
     few = np.full(1_000, -1, np.int32)  # so few that they are sorted
-    assert [a.tolist() for a in kernel.compact(np.array([9, 2, 9], np.int32), few)] == [
+    assert [a.tolist() for a in compact(np.array([9, 2, 9], np.int32), few)] == [
         [2, 9],
         [1, 0, 1],
     ]
@@ -22,7 +23,7 @@ def test_compact_gives_each_row_a_place() -> None:
 
 def test_sums_by_place() -> None:
     values = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], np.float32)
-    found = kernel.sums_by_place(np.array([1, 0, 1], np.int32), values, 2)
+    found = sums_by_place(np.array([1, 0, 1], np.int32), values, 2)
     assert found.tolist() == [[3.0, 4.0], [6.0, 8.0]]
 
 

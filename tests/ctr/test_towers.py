@@ -13,7 +13,6 @@ from pyspark.sql import SparkSession
 from safetensors.torch import load_file
 
 from nightshelf.ctr.architecture import Architecture
-from nightshelf.ctr.distributed import Alone
 from nightshelf.ctr.encoder import Encoder
 from nightshelf.ctr.fitting import Work, fit
 from nightshelf.ctr.launch import Launch
@@ -21,12 +20,13 @@ from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.recall import Popularity, judged, places
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.towers import InBatch
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import Training
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.fields import Categorical, Inputs
+from nightshelf.learning.distributed import Alone
+from nightshelf.learning.storage import Folder
 from tests.ctr.training_sets import INPUTS, columns, training_set
 
 SETTINGS = Settings(

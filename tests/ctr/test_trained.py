@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from nightshelf.ctr import checkpoint
 from nightshelf.ctr.models import build
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.table import Layout
 from nightshelf.ctr.trained import MODEL, Trained
 from nightshelf.errors import DataQualityError
 from nightshelf.fields import Rows
+from nightshelf.learning import checkpoint
+from nightshelf.learning.storage import Folder
 from tests.ctr.planted import INPUTS, NAMES, SMALL, rows_of
 
 ROWS = 5_000  # more than are scored at once

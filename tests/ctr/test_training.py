@@ -11,17 +11,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nightshelf.ctr import checkpoint
 from nightshelf.ctr.architecture import Architecture
-from nightshelf.ctr.distributed import Alone
 from nightshelf.ctr.fitting import Work, fit
 from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import Training
 from nightshelf.errors import ConfigError, DataQualityError
+from nightshelf.learning import checkpoint
+from nightshelf.learning.distributed import Alone
+from nightshelf.learning.storage import Folder
 from tests.ctr.training_sets import INPUTS, training_set
 
 SETTINGS = Settings(

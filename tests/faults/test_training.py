@@ -16,11 +16,11 @@ from pyspark.sql import SparkSession
 from safetensors.torch import load_file
 
 from nightshelf.ctr.architecture import Architecture
-from nightshelf.ctr.distributed import Alone
 from nightshelf.ctr.fitting import Work, fit
 from nightshelf.ctr.launch import Launch
 from nightshelf.ctr.settings import Settings
 from nightshelf.errors import DataQualityError, RetryLaterError
+from nightshelf.learning.distributed import Alone
 from tests.ctr.training_sets import training_set
 
 SETTINGS = Settings(

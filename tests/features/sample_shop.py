@@ -15,6 +15,7 @@ from nightshelf.features.dealing import Deal, dealt
 from nightshelf.features.declared import declared
 from nightshelf.features.encoding import Encoding, planned, vocabularies
 from nightshelf.features.export import asked, encoded_rows, features, row_groups, with_moments
+from nightshelf.fields import Vector
 from nightshelf.jobs.training_set import write_split
 from nightshelf.tables import ITEM_FEATURES, SAMPLES, USER_FEATURES
 from nightshelf.tables.files import Files
@@ -98,7 +99,7 @@ def draft() -> Encoding:
         pa.table({"field": field, "value": value, "id": pa.array(ids, pa.int32())})
     )
     return planned(
-        declared(FIELDS), known, {"title": 2},
+        declared(FIELDS), known, [Vector("title", 2, "title")],
         tasks=("click",), buckets=BUCKETS, length=2, favourites=2, half_life_days=30.0,
     )  # fmt: skip
 

@@ -54,7 +54,7 @@ def encoding(**changed: Any) -> Encoding:
         "half_life_days": 30.0,
         **changed,
     }
-    return planned(declared(CHOSEN), KNOWN, {"title": 2}, **told)
+    return planned(declared(CHOSEN), KNOWN, [Vector("title", 2, "title")], **told)
 
 
 def test_columns_carry_their_source_where_names_meet() -> None:
@@ -97,7 +97,7 @@ def test_inputs_are_in_the_declared_order() -> None:
             Numeric("times_seen"),
         ),
         history=History("item_id", 3, 8, 13),
-        vectors=(Vector("title", 2),),
+        vectors=(Vector("title", 2, "title"),),
         tasks=("click",),
     )
 

@@ -72,7 +72,8 @@ def recommend(
     made = ranking.ingredients(shop, config, FEEDBACK)
     for part in made.frames():
         part.persist()
-    return lists(ranking.recommend(made, neighbours, Likeness(), config))
+    finders = ranking.Finders(neighbours, Likeness())
+    return lists(ranking.recommend(made, finders, config))
 
 
 def lists(found: DataFrame) -> dict[str, list[Row]]:
@@ -197,7 +198,7 @@ def test_what_the_towers_find_is_added(frame: Frame) -> None:
     def ann(config: RecommendConfig, tastes: Any) -> dict[str, Row]:
         made = ranking.ingredients(shop(frame), config, FEEDBACK)
         near = frame(NEIGHBOURS, [])
-        found = lists(ranking.recommend(made, near, Likeness(), config, tastes=tastes))
+        found = lists(ranking.recommend(made, ranking.Finders(near, Likeness(), tastes), config))
         return {row["item_id"]: row for row in found["ann"]}
 
     config = rules(k=5, candidates=7, two_tower_weight=2.0)
@@ -211,6 +212,25 @@ def test_what_the_towers_find_is_added(frame: Frame) -> None:
     assert "two_tower" not in {row["source"] for row in ann(off, tastes).values()}
 
 
+def test_items_of_similar_texts_are_added(frame: Frame) -> None:
+    alike = frame(NEIGHBOURS, [("hat", 1, "pot", 0.8, 0), ("hat", 2, "old", 0.9, 0)])
+
+    def ann(config: RecommendConfig, texts: DataFrame | None) -> dict[str, Row]:
+        made = ranking.ingredients(shop(frame), config, FEEDBACK)
+        finders = ranking.Finders(frame(NEIGHBOURS, []), Likeness(), texts=texts)
+        return {
+            row["item_id"]: row for row in lists(ranking.recommend(made, finders, config))["ann"]
+        }
+
+    config = rules(k=5, text_weight=2.0)
+    found, alone = ann(config, alike), ann(config, None)
+    assert (found["pot"]["source"], found["pot"]["seed_item_id"]) == ("text", "hat")
+    assert found["pot"]["reason"] == "Similar to Sun hat"
+    assert found["pot"]["score"] == pytest.approx(alone["pot"]["score"] + 2.0)
+    assert "old" not in found  # not on sale
+    assert "text" not in {row["source"] for row in ann(rules(k=5, text_weight=0.0), alike).values()}
+
+
 def test_features_are_named_for_published_rows_only(frame: Frame) -> None:
     asked: list[set[tuple[str, str]]] = []
 
@@ -222,7 +242,8 @@ def test_features_are_named_for_published_rows_only(frame: Frame) -> None:
     def listed(features: Any) -> DataFrame:
         made = ranking.ingredients(shop(frame), rules(k=2), FEEDBACK)
         near = frame(NEIGHBOURS, NEAR)
-        return ranking.recommend(made, near, Likeness(), rules(k=2), features=features)
+        finders = ranking.Finders(near, Likeness())
+        return ranking.recommend(made, finders, rules(k=2), features=features)
 
     plain, explained = lists(listed(None)), listed(features)
     assert dict(explained.dtypes)["features"] == dict(listed(None).dtypes)["features"]

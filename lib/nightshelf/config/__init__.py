@@ -25,10 +25,11 @@ from nightshelf.config.sources import (
     Sources,
     UserSource,
 )
+from nightshelf.config.text import TextConfig
 
 __all__ = [
     "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource", "FeedbackConfig",
     "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource", "PrivacyConfig",
-    "RecommendConfig", "SimulateConfig", "Sources", "SparkConfig", "TrackingConfig",
+    "RecommendConfig", "SimulateConfig", "Sources", "SparkConfig", "TextConfig", "TrackingConfig",
     "UserCfConfig", "UserSource", "WarehouseConfig", "config_hash", "load", "resolved",
 ]  # fmt: skip

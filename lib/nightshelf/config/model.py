@@ -39,6 +39,7 @@ FIELDS = (
     *_field("item", "categorical", "item_id", "category", "brand"),
     *_field("item", "numeric", "price_log", "age_days", "days_since_any", "click_through"),
     *_field("item", "numeric", "click_rate", "cart_rate", "purchase_rate", "impression_rate"),
+    *_field("item", "vector", "text"),
     *_field("item", "numeric", "click_7d", "click_30d", "purchase_30d", "title_words"),
     *_field("cross", "numeric", "item_cf", "price_to_level", "category_share", "brand_share"),
     *_field("cross", "numeric", "times_seen", "days_since_seen"),

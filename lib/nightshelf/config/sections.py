@@ -15,6 +15,7 @@ from nightshelf.config.model import (
 from nightshelf.config.section import Section
 from nightshelf.config.shop import simulated_sources
 from nightshelf.config.sources import Sources, Strings, _as_tuple
+from nightshelf.config.text import TextConfig
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ReasonCode = Literal[
@@ -216,6 +217,9 @@ class RecommendConfig(Section):
     two_tower_weight: float = Field(
         0.3, ge=0, description="weight of what the two towers find likewise; 0: left out"
     )
+    text_weight: float = Field(
+        0.1, ge=0, description="weight of items of similar texts likewise; 0: left out"
+    )
     trending_weight: float = Field(0.1, ge=0, description="weight of the shop's trend likewise")
     pool: int = Field(
         200,
@@ -273,6 +277,7 @@ class Config(Section):
     ingest: IngestConfig = IngestConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     feedback: FeedbackConfig = FeedbackConfig()
+    text: TextConfig = TextConfig()
     item_cf: ItemCfConfig = ItemCfConfig()
     user_cf: UserCfConfig = UserCfConfig()
     features: FeaturesConfig = FeaturesConfig()

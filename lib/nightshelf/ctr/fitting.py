@@ -7,20 +7,20 @@ from typing import Any, Final
 
 import torch
 
-from nightshelf.ctr import progress
 from nightshelf.ctr.calibrating import fit as calibrated
 from nightshelf.ctr.calibration import UNCALIBRATED
-from nightshelf.ctr.distributed import HorovodRanks, Ranks
 from nightshelf.ctr.judging import Answers, answers
 from nightshelf.ctr.metrics import roc_points
 from nightshelf.ctr.models import TWO_TOWER
 from nightshelf.ctr.settings import Settings
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.towers import fit_towers
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import BEST, CHECKPOINTS, Training
 from nightshelf.errors import NightshelfError
 from nightshelf.fields import Inputs
+from nightshelf.learning import progress
+from nightshelf.learning.distributed import HorovodRanks, Ranks
+from nightshelf.learning.storage import Folder
 
 FAILURE: Final = "failure.json"
 TRAIN_ROWS: Final = 500_000

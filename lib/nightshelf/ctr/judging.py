@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightshelf.ctr.calibration import UNCALIBRATED, Calibration
-from nightshelf.ctr.distributed import Ranks
 from nightshelf.ctr.metrics import metrics
-from nightshelf.ctr.plan import group_rows
 from nightshelf.ctr.reader import Shard
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Inputs, Rows
+from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.plan import group_rows
+from nightshelf.learning.storage import Folder
 
 Array = NDArray[Any]
 ROWS: Final = 65_536

@@ -12,11 +12,11 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from nightshelf import errors
-from nightshelf.ctr import progress
-from nightshelf.ctr.distributed import on_spark
 from nightshelf.ctr.fitting import FAILURE, Work, work_as_rank
-from nightshelf.ctr.storage import Folder
 from nightshelf.errors import NightshelfError, RetryLaterError
+from nightshelf.learning import progress
+from nightshelf.learning.distributed import on_spark
+from nightshelf.learning.storage import Folder
 
 START_SECONDS: Final = 120
 TELL_SECONDS: Final = 10.0

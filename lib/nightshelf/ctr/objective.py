@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from nightshelf.ctr.architecture import Network
 from nightshelf.ctr.batch import Batch
-from nightshelf.ctr.distributed import Ranks
 from nightshelf.ctr.judging import auc
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Rows
+from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.storage import Folder
 
 
 class Objective(Protocol):

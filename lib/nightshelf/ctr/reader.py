@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from petastorm import make_batch_reader
 
-from nightshelf.ctr.storage import Folder
 from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Inputs, Rows
+from nightshelf.learning.storage import Folder
 
 WINDOW_ROWS: Final = 1 << 17
 """About so many rows are shuffled among each other."""

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nightshelf.columns import ITEM
-from nightshelf.ctr.distributed import Ranks
 from nightshelf.ctr.encoder import Encoder
 from nightshelf.ctr.judging import own_rows
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Singles, Trained
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.fields import Inputs, Rows
+from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.storage import Folder
 
 JUDGED: Final = 50_000
 """Positives of a split that are looked for, at most."""

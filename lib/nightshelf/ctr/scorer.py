@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from nightshelf.columns import POSITION
 from nightshelf.ctr.encoder import Encoder
 from nightshelf.ctr.explain import top_features
-from nightshelf.ctr.precision import Precision
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Rows
+from nightshelf.learning.precision import Precision
+from nightshelf.learning.storage import Folder
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from nightshelf.ctr import kernel
 from nightshelf.ctr.architecture import Network
 from nightshelf.ctr.batch import Batch
 from nightshelf.fields import Inputs, Ints, Rows
+from nightshelf.learning.touched import compact, sums_by_place
 
 SPREAD: Final = 0.01
 """Standard deviation of the first vectors."""
@@ -76,7 +77,7 @@ class Lookup:
     def __call__(self, rows: Rows) -> Looked:
         """The rows that a batch touches."""
         wanted = np.concatenate(self._layout.table_rows(rows), axis=1)
-        touched, places = kernel.compact(wanted.ravel(), self._marks)
+        touched, places = compact(wanted.ravel(), self._marks)
         return Looked(touched, places.reshape(wanted.shape))
 
 
@@ -149,7 +150,7 @@ class _Lookup(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (places,) = ctx.saved_tensors
         values = gradient.contiguous().numpy()
-        return torch.from_numpy(kernel.sums_by_place(places.numpy(), values, ctx.count)), None
+        return torch.from_numpy(sums_by_place(places.numpy(), values, ctx.count)), None
 
 
 def looked_up(vectors: Tensor, places: Tensor) -> Tensor:

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from nightshelf.ctr.architecture import Network
 from nightshelf.ctr.batch import Batch
-from nightshelf.ctr.distributed import Ranks
 from nightshelf.ctr.models.two_tower import TwoTower
 from nightshelf.ctr.recall import Popularity, judged
 from nightshelf.ctr.settings import Settings
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import BEST, Training
 from nightshelf.fields import Inputs, Rows
+from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.storage import Folder
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nightshelf.ctr import checkpoint
 from nightshelf.ctr.architecture import Architecture, Network
 from nightshelf.ctr.batch import Batch
 from nightshelf.ctr.calibration import UNCALIBRATED, Calibration
 from nightshelf.ctr.models import build
-from nightshelf.ctr.precision import Precision, arithmetic
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.table import Layout, batch_of, looked_up
 from nightshelf.errors import DataQualityError
 from nightshelf.fields import Inputs, Rows
+from nightshelf.learning import checkpoint
+from nightshelf.learning.precision import Precision, arithmetic
+from nightshelf.learning.storage import Folder
 
 MODEL: Final = "model"
 ROWS_AT_ONCE: Final = 2_048  # what a processor's cache holds multiplies faster

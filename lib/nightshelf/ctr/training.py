@@ -10,21 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nightshelf.ctr import checkpoint, progress
-from nightshelf.ctr.ahead import ahead
-from nightshelf.ctr.distributed import Ranks
 from nightshelf.ctr.flat import Flat
 from nightshelf.ctr.models import build
 from nightshelf.ctr.objective import Clicks, Objective
-from nightshelf.ctr.plan import group_rows, planned
-from nightshelf.ctr.precision import LossScale
 from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.table import Layout, Looked, Lookup, Table
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Inputs, Rows
+from nightshelf.learning import checkpoint, progress
+from nightshelf.learning.ahead import ahead
+from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.plan import group_rows, planned
+from nightshelf.learning.precision import LossScale
+from nightshelf.learning.storage import Folder
 
 CHECKPOINTS: Final = "checkpoints"
 BEST: Final = "best"

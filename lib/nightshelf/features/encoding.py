@@ -185,7 +185,7 @@ def vocabularies(rows: pa.Table) -> dict[str, Vocabulary]:
 def planned(
     fields: Sequence[Field],
     known: Mapping[str, Vocabulary],
-    widths: Mapping[str, int],
+    vectors: Sequence[Vector],
     *,
     tasks: Sequence[str],
     buckets: int,
@@ -195,7 +195,7 @@ def planned(
 ) -> Encoding:
     """The encoding of the fields, whose numbers are still to be measured (`with_numbers`).
 
-    known: the vocabularies by column; widths: of the vectors by column. length: of a history.
+    known: the vocabularies by column; vectors: of the fields of that kind. length: of a history.
     Raises ConfigError where ids of values lie among the buckets.
     """
     for column, vocabulary in known.items():
@@ -213,7 +213,7 @@ def planned(
         history=History(ITEMS, length, len(EVENT_TYPES) + 1, OLDEST_AGE + 1)
         if any(f.kind == "sequence" for f in fields)
         else None,
-        vectors=tuple(Vector(f.column, widths[f.column]) for f in fields if f.kind == "vector"),
+        vectors=tuple(vectors),
         tasks=tuple(tasks),
     )
     used = {f.column: known[f.column] for f in kinds["categorical"] if f.source != "context"}

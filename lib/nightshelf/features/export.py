@@ -28,7 +28,7 @@ from nightshelf.features.encoding import Encoding
 from nightshelf.features.moments import MOMENTS, measured, summed
 from nightshelf.features.pairs import combined, position_ids, user_numbers
 from nightshelf.features.sides import Side, encoded_items, encoded_users, packed, unknown, unpacked
-from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Inputs, Rows
+from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Inputs, Rows, Vector
 from nightshelf.placement import part_keys
 from nightshelf.tables.hashing import string_hashes
 
@@ -71,16 +71,28 @@ def value_counts(rows: DataFrame, fields: Sequence[Field]) -> DataFrame:
     )
 
 
-def vector_widths(items: DataFrame, fields: Sequence[Field]) -> dict[str, int]:
-    """The width of each declared vector that training rows have, by column, at once."""
+def told_vectors(items: DataFrame, fields: Sequence[Field]) -> list[Vector]:
+    """The declared vectors that training rows have, in the fields' order, at once.
+
+    A vector's key is its field's name, or that and, behind a colon, which model made it.
+    """
     declared = [field for field in fields if field.kind == "vector"]
     if not declared:
-        return {}
-    sizes = [F.max(F.size(F.col(VECTORS)[f.name])).alias(f.column) for f in declared]
-    widest = items.where(F.col(TRAIN_ROWS) > 0).agg(*sizes).collect()[0]
-    return {
-        field.column: widest[field.column] for field in declared if (widest[field.column] or 0) > 0
-    }
+        return []
+    sizes = (
+        items.where(F.col(TRAIN_ROWS) > 0)
+        .select(F.explode(VECTORS).alias("key", "vector"))
+        .groupBy("key")
+        .agg(F.max(F.size("vector")).alias("width"))
+        .where(F.col("width") > 0)
+    )
+    found = {row["key"]: row["width"] for row in sizes.orderBy("key").collect()}
+    named = {key.partition(":")[0]: key for key in found}
+    return [
+        Vector(field.column, found[named[field.name]], named[field.name])
+        for field in declared
+        if field.name in named
+    ]
 
 
 def has_history(users: DataFrame) -> bool:

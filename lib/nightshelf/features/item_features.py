@@ -1,8 +1,10 @@
 """Features of items as of days: silver tables -> gold.item_features.
 
-Two frames meet by item: what is asked for, with what was told of the item and of the shop as of
-that day, and the events of each day and position.
+Frames meet by item: what is asked for, with what was told of the item and of the shop as of that
+day, the events of each day and position, and the vectors of its texts.
 """
+
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -18,16 +20,32 @@ from nightshelf.features.told import TEXTS, facts, told_as_of
 from nightshelf.tables import ITEM_FEATURES
 
 
+@dataclass(frozen=True)
+class Texts:
+    """Vectors of items' texts: [item_id, ds, vector], one row a day on which a text changed.
+
+    key: `text` and, behind a colon, which model made them; the same text has the same vector.
+    """
+
+    key: str
+    vectors: DataFrame
+
+
 def item_features(
-    config: FeaturesConfig, feedback: FeedbackConfig, events: DataFrame, items: DataFrame
+    config: FeaturesConfig,
+    feedback: FeedbackConfig,
+    events: DataFrame,
+    items: DataFrame,
+    texts: Texts | None = None,
 ) -> Transform:
     """[item_id, ds] -> [gold.item_features]; one row a pair, the pairs unique.
 
-    events, items: silver.events and silver.items. A row holds what events and rows of items up to
-    its ds tell. click_through is clicks over the clicks to be expected of the item's impressions,
-    by the shop's click rate at each one's position (Zhang and Jones 2007, "Comparing click logs and
-    editorial labels for training query rewriting"), both decayed and smoothed by
-    `features.click_prior`. The pairs are computed twice: cache what is costly.
+    events, items: silver.events and silver.items. texts: vectors of the items' texts, where there
+    are any. A row holds what events and rows of items up to its ds tell. click_through is clicks
+    over the clicks to be expected of the item's impressions, by the shop's click rate at each one's
+    position (Zhang and Jones 2007, "Comparing click logs and editorial labels for training query
+    rewriting"), both decayed and smoothed by `features.click_prior`. The pairs are computed twice:
+    cache what is costly.
     """
 
     def transform(pairs: DataFrame) -> DataFrame:
@@ -44,6 +62,10 @@ def item_features(
             .drop(DS)
         )
         daily = of_items.transform(counted((ITEM, place()), feedback))
-        return by_part([asked, daily], ITEM, ItemPart(config), ITEM_FEATURES.schema)
+        frames = [asked, daily]
+        if texts:
+            frames.append(texts.vectors.withColumn(DAY, F.unix_date(DS)).drop(DS))
+        part = ItemPart(config, texts.key if texts else None)
+        return by_part(frames, ITEM, part, ITEM_FEATURES.schema)
 
     return transform

@@ -7,8 +7,19 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 from numba import njit
+from numpy.typing import NDArray
 
-from nightshelf.columns import BRAND, CATEGORIES, CATEGORY, DS, ITEM, NUMBERS, PRICE, VECTORS
+from nightshelf.columns import (
+    BRAND,
+    CATEGORIES,
+    CATEGORY,
+    DS,
+    ITEM,
+    NUMBERS,
+    PRICE,
+    VECTOR,
+    VECTORS,
+)
 from nightshelf.compiled import CACHED
 from nightshelf.config.model import FeaturesConfig
 from nightshelf.features.activity import (
@@ -29,6 +40,7 @@ from nightshelf.features.parts import (
     Strings,
     in_batches,
     number_maps,
+    offsets,
 )
 from nightshelf.features.positions import CURVE, PLACE, PLACES
 from nightshelf.features.told import TEXTS
@@ -40,11 +52,13 @@ LAUNCH: Final = "launch_date"
 class ItemPart:
     """Makes rows of gold.item_features of a part.
 
-    Its frames are, in order: [item_id, day, since, curve, facts], what is asked for, and [item_id,
-    place, day, counts], the events.
+    Its frames are, in order: [item_id, day, since, curve, facts], what is asked for; [item_id,
+    place, day, counts], the events; and, where `text_key` names them, [item_id, day, vector], the
+    texts.
     """
 
     config: FeaturesConfig
+    text_key: str | None = None
 
     def __call__(self, part: Part) -> Iterator[pa.RecordBatch]:
         """The rows, by item and day."""
@@ -67,10 +81,20 @@ class ItemPart:
                 ITEM: ids,
                 NUMBERS: number_maps(numbers),
                 CATEGORIES: categories.maps(),
-                VECTORS: _nothing(len(asked)),
+                VECTORS: self._vectors(asked, part),
                 DS: pa.array(asked.days).cast(pa.date32()),
             }
         )
+
+    def _vectors(self, asked: Asked, part: Part) -> pa.MapArray:
+        """(N,): of each pair, the vector of the newest text up to its day."""
+        if self.text_key is None:
+            return _maps(np.zeros(len(asked), np.bool_), "", pa.array([], pa.list_(pa.float32())))
+        texts = part.of(2).ordered()
+        until = asked.rows_until(texts.keys, texts.array(DAY))
+        known = until > asked.first_rows(texts.keys)
+        newest = texts.column(VECTOR).take(pa.array(until[known] - 1))
+        return _maps(known, self.text_key, newest)
 
     def _click_through(
         self, asked: Asked, some: Some, events: Some, clicks: Floats, decay: Floats
@@ -155,6 +179,7 @@ def _expected(
     return expected
 
 
-def _nothing(rows: int) -> pa.MapArray:
-    """(N,): empty maps of vectors."""
-    return pa.array([[]] * rows, pa.map_(pa.string(), pa.list_(pa.float32())))
+def _maps(known: NDArray[np.bool_], key: str, values: pa.Array) -> pa.MapArray:
+    """(N,): maps of one entry, `key`, in the rows that are known; empty ones in the others."""
+    keys = pa.array([key] * len(values), pa.string())
+    return pa.MapArray.from_arrays(offsets(known.astype(np.int64)), keys, values)

@@ -15,10 +15,11 @@ from pyspark.sql import functions as F
 from nightshelf.columns import DS, FEATURES, ITEM, NEIGHBOUR, SIMILARITY, USER
 from nightshelf.features.cross import Neighbours, Pairs
 from nightshelf.features.encoding import Encoding
-from nightshelf.features.loading import Explainer, Loader, Scorer, loaded
 from nightshelf.features.pairs import FIRST_POSITION, combined, user_numbers
+from nightshelf.features.scorers import Explainer, Scorer
 from nightshelf.features.sides import Side, encoded_items, encoded_users, packed, unknown, unpacked
 from nightshelf.fields import Rows
+from nightshelf.learning.loading import Loader, loaded
 from nightshelf.tables import USER_FEATURES
 from nightshelf.tables.hashing import string_hashes
 

@@ -59,10 +59,7 @@ def encoded_items(encoding: Encoding, rows: pa.RecordBatch) -> Side:
     found = np.zeros(len(rows), encoding.item_row)
     found["ids"] = _ids(encoding, "item", rows.column(CATEGORIES))
     found["numbers"], found["price"] = _numbers(encoding, "item", rows, _PRICE)
-    widths = [
-        (field.name, vector.width)
-        for field, vector in zip(encoding.columns("vector"), encoding.inputs.vectors, strict=True)
-    ]
+    widths = [(vector.key, vector.width) for vector in encoding.inputs.vectors]
     found["vectors"] = vectors(rows.column(VECTORS), widths)
     category, brand = strings(rows.column(CATEGORIES), (CATEGORY, BRAND))
     found["category"], found["brand"] = _names(category), _names(brand)

@@ -6,7 +6,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
-from nightshelf.columns import BRAND, CATEGORY, DS, ITEM, PRICE, TITLE, Transform
+from nightshelf.columns import BRAND, CATEGORY, DESCRIPTION, DS, ITEM, PRICE, TITLE, Transform
 
 TEXTS: Final = ("title_words", "title_letters", "description_words")
 
@@ -25,7 +25,7 @@ def facts(items: DataFrame) -> DataFrame:
         "launch_date",
         _words(TITLE).alias("title_words"),
         F.length(F.regexp_replace(TITLE, r"\P{L}", "")).alias("title_letters"),
-        _words("description").alias("description_words"),
+        _words(DESCRIPTION).alias("description_words"),
         DS,
     )
 

@@ -7,10 +7,11 @@ from pyspark.sql import DataFrame
 
 from nightshelf.columns import ITEM, USER, VECTOR
 from nightshelf.features.encoding import Encoding
-from nightshelf.features.loading import Loader, Scorer, loaded
 from nightshelf.features.pairs import of_items, of_users
+from nightshelf.features.scorers import Scorer
 from nightshelf.features.sides import encoded_items, encoded_users
 from nightshelf.fields import Rows
+from nightshelf.learning.loading import Loader, loaded
 from nightshelf.tables import ITEM_FEATURES, USER_FEATURES
 
 Batches = Iterable[pa.RecordBatch]

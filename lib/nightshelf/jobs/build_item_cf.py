@@ -7,13 +7,23 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.cf.ease import Ease
-from nightshelf.cf.histories import parts_for
+from nightshelf.cf.histories import parts_for, to_pairs
 from nightshelf.cf.item_neighbours import neighbours
 from nightshelf.cf.plan import Limits
 from nightshelf.cf.similarities import Similarity
-from nightshelf.columns import DS, ITEM, USER
+from nightshelf.columns import (
+    CO_USERS,
+    DS,
+    ITEM,
+    NEIGHBOUR,
+    RANK,
+    SIMILARITY,
+    USER,
+    Transform,
+)
 from nightshelf.feedback import positive_events
 from nightshelf.jobs.histories import item_histories, nightly_histories
+from nightshelf.jobs.texts import similar_texts
 from nightshelf.placement import part_keys
 from nightshelf.ranking.choice import best, ndcg_by_similarity
 from nightshelf.runs import Job, Run
@@ -31,6 +41,9 @@ def run(run: Run) -> None:
     parts = parts_for(run.rows_in, run.spark.sparkContext.defaultParallelism)
     histories = nightly_histories(run, parts).persist()  # measured, then multiplied
     found = item_neighbours(run, histories, similarity)
+    texts = similar_texts(run)
+    if texts is not None:
+        found = found.transform(with_cold_items(texts, histories.transform(to_pairs)))
     published = found.withColumn(DS, F.lit(run.ds))
     run.publish(
         published,
@@ -59,6 +72,16 @@ def item_neighbours(run: Run, histories: DataFrame, similarity: Similarity) -> D
         limits=limits,
         ease=Ease(cf.ease_items, cf.ease_regularisation, cf.ease_noise),
     )
+
+
+def with_cold_items(texts: DataFrame, wanted: DataFrame) -> Transform:
+    """Neighbours -> the same and, of items that nobody has wanted yet, those of similar texts.
+
+    texts: gold.text_neighbours of the day; wanted [user_id, item_id]. Their co_users is 0.
+    """
+    cold = texts.join(wanted.select(ITEM).distinct(), ITEM, "left_anti")
+    rows = cold.select(ITEM, RANK, NEIGHBOUR, SIMILARITY, F.lit(0).cast("bigint").alias(CO_USERS))
+    return lambda neighbours: neighbours.unionByName(rows)
 
 
 def similarity_in_use(run: Run) -> Similarity:

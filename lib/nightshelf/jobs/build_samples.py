@@ -19,6 +19,7 @@ from nightshelf.jobs.build_item_cf import item_neighbours, similarity_in_use
 from nightshelf.jobs.features import check_wanted, features, known_items
 from nightshelf.jobs.histories import item_histories
 from nightshelf.jobs.ranking_model import ranks
+from nightshelf.jobs.texts import text_vectors
 from nightshelf.jobs.training_set import export
 from nightshelf.ranking.lists import is_repeatable
 from nightshelf.runs import Job, Run, Skipped
@@ -45,7 +46,7 @@ def run(run: Run) -> None:
     run.publish(samples, SAMPLES, since=first)
     near = Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow())
     neighbours.unpersist()
-    export(run, samples, features(run), near, together)
+    export(run, samples, features(run, text_vectors(run)), near, together)
     samples.unpersist()
 
 

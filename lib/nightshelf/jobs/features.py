@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 
 from nightshelf.columns import ITEM, USER, Transform
-from nightshelf.features.item_features import item_features
+from nightshelf.features.item_features import Texts, item_features
 from nightshelf.features.user_features import user_features
 from nightshelf.runs import Run, Skipped
 from nightshelf.tables import SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS
@@ -29,10 +29,13 @@ def known_users(run: Run) -> DataFrame | None:
     return run.read(SILVER_USERS, until=run.ds)
 
 
-def features(run: Run) -> dict[str, Transform]:
-    """By user_id and item_id: [key, ds] -> the rows of the table of features."""
+def features(run: Run, texts: Texts | None) -> dict[str, Transform]:
+    """By user_id and item_id: [key, ds] -> the rows of the table of features.
+
+    texts: the vectors of the items' texts, where there are any.
+    """
     config, events, items = run.config, run.read(SILVER_EVENTS, until=run.ds), known_items(run)
     return {
         USER: user_features(config.features, config.feedback, events, items, known_users(run)),
-        ITEM: item_features(config.features, config.feedback, events, items),
+        ITEM: item_features(config.features, config.feedback, events, items, texts),
     }

@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 from nightshelf.config import config_hash
 from nightshelf.ctr.fitting import Work, tidy
 from nightshelf.ctr.launch import Launch
-from nightshelf.ctr.storage import Folder
 from nightshelf.errors import MissingInputError
 from nightshelf.jobs.ranking_model import ranks
+from nightshelf.learning.storage import Folder
 from nightshelf.ranking.model import freeze_encoding
 from nightshelf.ranking.registry import Decision
 from nightshelf.runs import Run, Skipped

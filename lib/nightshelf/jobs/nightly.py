@@ -10,6 +10,7 @@ from nightshelf.errors import ConfigError, NightshelfError
 from nightshelf.jobs import (
     build_features,
     build_item_cf,
+    build_item_text,
     build_samples,
     evaluate,
     ingest,
@@ -27,6 +28,7 @@ from nightshelf.runs.record import Outcome, execute, recorded
 STEPS = (
     simulate_shop.JOB,
     ingest.JOB,
+    build_item_text.JOB,
     build_item_cf.JOB,
     build_features.JOB,
     build_samples.JOB,
@@ -35,7 +37,13 @@ STEPS = (
     recommend.JOB,
     evaluate.JOB,
 )
-MODEL = (build_features.JOB, build_samples.JOB, train_towers.JOB, train_ctr.JOB)
+MODEL = (
+    build_item_text.JOB,
+    build_features.JOB,
+    build_samples.JOB,
+    train_towers.JOB,
+    train_ctr.JOB,
+)
 """Steps without which there still are lists, of earlier models or of none."""
 BEFORE_TRAINING = (build_features.JOB, build_samples.JOB)
 """Those of them without which the others have nothing to do."""

@@ -5,13 +5,14 @@ from datetime import date
 from pyspark.sql import functions as F
 
 from nightshelf.cf.user_based import Likeness
-from nightshelf.columns import DS, MODEL_ID, RUN_ID
+from nightshelf.columns import CO_USERS, DS, MODEL_ID, RUN_ID
 from nightshelf.config import config_hash
 from nightshelf.ctr.explain import check_installed
 from nightshelf.jobs.ranking_model import ranking_model
 from nightshelf.jobs.shop import kept_ingredients
+from nightshelf.jobs.texts import similar_texts
 from nightshelf.jobs.two_towers import two_towers
-from nightshelf.ranking.recommend import recommend
+from nightshelf.ranking.recommend import Finders, recommend
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.runs.logs import logger
@@ -36,7 +37,8 @@ def run(run: Run) -> None:
         RUN_ID: F.lit(run.run_id),
         DS: F.lit(run.ds),
     }
-    neighbours = run.read(ITEM_NEIGHBOURS, on=run.ds)
+    # Those by text alone are no item-CF: they are a source of their own.
+    neighbours = run.read(ITEM_NEIGHBOURS, on=run.ds).where(F.col(CO_USERS) > 0)
     likeness = Likeness(**run.config.user_cf.model_dump())
     with kept_ingredients(run, run.ds) as made:
         run.rows_in = made.positives.count()
@@ -47,7 +49,8 @@ def run(run: Run) -> None:
             tastes = towers.tastes(users, items) if towers else None
             if model and config.explain:
                 features = model.features(config.explain, users, items, neighbours)
-        lists = recommend(made, neighbours, likeness, config, clicks, tastes, features)
+        finders = Finders(neighbours, likeness, tastes, similar_texts(run))
+        lists = recommend(made, finders, config, clicks, features)
         run.publish(lists.withColumns(lineage).select(*names), GOLD_RECOMMENDATIONS)
     run.tell(
         ranked_by=model.model_id if model else "item-CF and trends",

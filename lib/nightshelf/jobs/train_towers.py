@@ -3,10 +3,10 @@
 from typing import Any
 
 from nightshelf.ctr.fitting import Work
-from nightshelf.ctr.storage import Folder
 from nightshelf.jobs import two_towers as towers
 from nightshelf.jobs.learning import check_samples, launched, record
 from nightshelf.jobs.training_set import folder
+from nightshelf.learning.storage import Folder
 from nightshelf.ranking.model import encoding_of
 from nightshelf.ranking.registry import TWO_TOWER, Decision, towers_gate
 from nightshelf.runs import Job, Run, Skipped

@@ -25,8 +25,8 @@ from nightshelf.features.export import (
     features,
     has_history,
     row_groups,
+    told_vectors,
     value_counts,
-    vector_widths,
     with_moments,
 )
 from nightshelf.features.vocabulary import Vocabulary, grown, shares
@@ -87,8 +87,8 @@ def _planned(run: Run, samples: DataFrame, sides: Sides, deals: list[Deal]) -> E
     known = _vocabularies(run, counts, rows)
     there = {row[0] for row in counts.select("field").distinct().collect()}
     counts.unpersist()
-    widths = vector_widths(sides.items, fields)
-    there |= widths.keys()
+    vectors = told_vectors(sides.items, fields)
+    there |= {vector.name for vector in vectors}
     train = samples.where(F.col("split") == "train")
     if not train.where(F.col(POSITION).isNotNull()).isEmpty():
         there.add(POSITION)
@@ -97,7 +97,7 @@ def _planned(run: Run, samples: DataFrame, sides: Sides, deals: list[Deal]) -> E
     return planned(
         [field for field in fields if field.kind == "numeric" or field.column in there],
         known,
-        widths,
+        vectors,
         tasks=run.config.samples.tasks,
         buckets=run.config.samples.buckets,
         length=config.history_length,

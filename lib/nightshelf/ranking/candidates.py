@@ -20,7 +20,7 @@ from nightshelf.columns import (
 from nightshelf.exact import exact_sum
 
 ITEM_CF, USER_CF, CATEGORY_TREND = "item_cf", "user_cf", "category"
-TWO_TOWER = "two_tower"
+TWO_TOWER, TEXT = "two_tower", "text"
 TREND, POPULAR, CATALOGUE = "trending", "popular", "catalogue"
 COLUMNS = (USER, ITEM, SOURCE, SCORE, SEED_ITEM)
 

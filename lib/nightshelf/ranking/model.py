@@ -6,13 +6,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import ITEM, NEW_USER, USER, Transform
-from nightshelf.ctr.precision import Precision
 from nightshelf.ctr.scorer import ExplainerLoader, ModelLoader
-from nightshelf.ctr.storage import Folder
 from nightshelf.ctr.trained import Trained
 from nightshelf.errors import DataQualityError
 from nightshelf.features.encoding import FILES, FOLDER, Encoding
 from nightshelf.features.serving import explained, scored
+from nightshelf.learning.precision import Precision
+from nightshelf.learning.storage import Folder
 from nightshelf.ranking.pool import CLICK
 
 

@@ -20,6 +20,7 @@ from nightshelf.ranking.candidates import (
     CATEGORY_TREND,
     ITEM_CF,
     POPULAR,
+    TEXT,
     TREND,
     TWO_TOWER,
     USER_CF,
@@ -86,6 +87,7 @@ def _sentence() -> Column:
     return (
         F.when(source == ITEM_CF, F.concat(F.lit("Because "), deed, F.lit(" "), title))
         .when(source == USER_CF, F.lit("Liked by shoppers with your taste"))
+        .when(source == TEXT, F.concat(F.lit("Similar to "), title))
         .when(source == TWO_TOWER, F.lit("Picked for your taste"))
         .when(source == CATEGORY_TREND, F.concat(F.lit("Popular in "), leaf, F.lit(" this week")))
         .when(source == TREND, F.lit("Popular this week"))

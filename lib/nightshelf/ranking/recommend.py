@@ -40,6 +40,20 @@ class Shop:
 
 
 @dataclass(frozen=True)
+class Finders:
+    """What finds candidates, beside trends.
+
+    neighbours: gold.item_neighbours of the day. likeness: who are similar users. tastes: what two
+    towers find (`TwoTowers.tastes`), and texts: gold.text_neighbours, where there are any.
+    """
+
+    neighbours: DataFrame
+    likeness: Likeness
+    tastes: Tastes | None = None
+    texts: DataFrame | None = None
+
+
+@dataclass(frozen=True)
 class Ingredients:
     """What the lists are made of; each frame is used several times.
 
@@ -111,27 +125,20 @@ def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -
 
 def recommend(
     made: Ingredients,
-    neighbours: DataFrame,
-    likeness: Likeness,
+    finders: Finders,
     config: RecommendConfig,
     clicks: Transform | None = None,
-    tastes: Tastes | None = None,
     features: Transform | None = None,
 ) -> DataFrame:
     """[user_id, rank, item_id, score, source, reason, seed_item_id, features]: k for each user.
 
-    Fewer only where the catalogue has no more that the user may be shown. `neighbours` is
-    gold.item_neighbours of the day; `likeness` says who are similar users; `clicks` gives the
+    Fewer only where the catalogue has no more that the user may be shown. `clicks` gives the
     probabilities of a ranking model (`RankingModel.clicks`), without which the blend of the sources
-    ranks; `tastes` gives the candidates of two towers (`TwoTowers.tastes`), where there are any;
-    `features` names what spoke for each row (`RankingModel.features`), without which that is null.
+    ranks; `features` names what spoke for each row (`RankingModel.features`), without which that is
+    null.
     """
     size = max(config.pool, config.k) if clicks else _enough(config)
-    offered = _candidates(made, neighbours, likeness, config)
-    if tastes and config.two_tower_weight:
-        chosen = tastes(made.catalogue.select(ITEM), made.excluded, config.candidates)
-        offered = offered.unionByName(chosen)
-    pool = offered.transform(pooled(_weights(config), size))
+    pool = _candidates(made, finders, config).transform(pooled(_weights(config), size))
     if clicks:
         made.keep(pool)  # scored, then joined with its scores
         pool = pool.transform(rescored(pool.transform(clicks), config.model_weight))
@@ -146,19 +153,22 @@ def _enough(config: RecommendConfig) -> int:
     return max(config.pool, config.k) if config.diversity else config.k
 
 
-def _candidates(
-    made: Ingredients, neighbours: DataFrame, likeness: Likeness, config: RecommendConfig
-) -> DataFrame:
+def _candidates(made: Ingredients, finders: Finders, config: RecommendConfig) -> DataFrame:
     """What every source offers and the user may be shown."""
-    from_cf = _from_item_cf(made, neighbours, config)
+    offered = _from_neighbours(made, finders.neighbours, found.ITEM_CF, config)
     if config.user_cf_weight:
-        from_cf = from_cf.unionByName(_from_user_cf(made, likeness, config))
+        offered = offered.unionByName(_from_user_cf(made, finders.likeness, config))
+    if finders.texts is not None and config.text_weight:
+        offered = offered.unionByName(_from_neighbours(made, finders.texts, found.TEXT, config))
+    if finders.tastes and config.two_tower_weight:
+        sold = made.catalogue.select(ITEM)
+        offered = offered.unionByName(finders.tastes(sold, made.excluded, config.candidates))
     trends = made.catalogue.transform(by_category(config.per_category))
     from_categories = made.seeds.transform(
         found.from_categories(trends, made.shop.items, config.top_categories)
     )
     return (
-        from_cf.unionByName(from_categories)
+        offered.unionByName(from_categories)
         .unionByName(_from_trend(made, made.catalogue, config))
         .join(made.excluded, [USER, ITEM], "left_anti")
     )
@@ -170,6 +180,7 @@ def _weights(config: RecommendConfig) -> dict[str, float]:
         found.ITEM_CF: 1.0,
         found.USER_CF: config.user_cf_weight,
         found.TWO_TOWER: config.two_tower_weight,
+        found.TEXT: config.text_weight,
         found.CATEGORY_TREND: config.category_weight,
         found.TREND: config.trending_weight,
         found.POPULAR: config.trending_weight,
@@ -191,13 +202,16 @@ def popular(made: Ingredients, config: RecommendConfig, feedback: FeedbackConfig
     )
 
 
-def _from_item_cf(made: Ingredients, neighbours: DataFrame, config: RecommendConfig) -> DataFrame:
+def _from_neighbours(
+    made: Ingredients, neighbours: DataFrame, source: str, config: RecommendConfig
+) -> DataFrame:
+    """Neighbours of a user's items, by the weights of these times the similarities."""
     sold = made.catalogue.select(F.col(ITEM).alias(NEIGHBOUR))
     wanted = neighbours.join(sold, NEIGHBOUR, "left_semi")
     lists = made.histories.transform(
         best_unseen(wanted, made.not_again, n=config.candidates, parts=made.parts)
     )
-    return lists.transform(found.from_lists(found.ITEM_CF))
+    return lists.transform(found.from_lists(source))
 
 
 def _from_user_cf(made: Ingredients, likeness: Likeness, config: RecommendConfig) -> DataFrame:

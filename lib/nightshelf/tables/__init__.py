@@ -5,6 +5,7 @@ from nightshelf.tables.catalogue import (
     GOLD_RECOMMENDATIONS,
     ITEM_FEATURES,
     ITEM_NEIGHBOURS,
+    ITEM_TEXT,
     OPS_HISTORY_TOTALS,
     OPS_JOB_RUNS,
     OPS_MODELS,
@@ -15,6 +16,7 @@ from nightshelf.tables.catalogue import (
     SILVER_ITEMS,
     SILVER_USERS,
     TABLES,
+    TEXT_NEIGHBOURS,
     USER_FEATURES,
     VOCABULARIES,
 )
@@ -22,8 +24,8 @@ from nightshelf.tables.contract import Table
 from nightshelf.tables.store import Store
 
 __all__ = [
-    "GOLD_EVALUATION", "GOLD_RECOMMENDATIONS", "ITEM_FEATURES", "ITEM_NEIGHBOURS",
+    "GOLD_EVALUATION", "GOLD_RECOMMENDATIONS", "ITEM_FEATURES", "ITEM_NEIGHBOURS", "ITEM_TEXT",
     "OPS_HISTORY_TOTALS", "OPS_JOB_RUNS", "OPS_MODELS", "QUARANTINE_EVENTS", "SAMPLES",
     "SERVING_RECOMMENDATIONS", "SILVER_EVENTS", "SILVER_ITEMS", "SILVER_USERS", "TABLES",
-    "USER_FEATURES", "VOCABULARIES", "Store", "Table",
+    "TEXT_NEIGHBOURS", "USER_FEATURES", "VOCABULARIES", "Store", "Table",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from nightshelf.columns import (
     CATEGORY,
     CO_USERS,
     DELISTED,
+    DESCRIPTION,
     DS,
     EVENT_TS,
     EVENT_TYPE,
@@ -35,8 +36,10 @@ from nightshelf.columns import (
     SOURCE,
     SOURCE_ROW,
     STOCK,
+    TEXT_HASH,
     TITLE,
     USER,
+    VECTOR,
     VECTORS,
 )
 from nightshelf.tables.contract import (
@@ -47,6 +50,7 @@ from nightshelf.tables.contract import (
     DEEDS,
     DOUBLE,
     DOUBLE_MAP,
+    FLOATS,
     INT,
     SHARES,
     STRING,
@@ -98,7 +102,7 @@ SILVER_ITEMS: Final = Table(
     columns=(
         Column(ITEM, STRING),
         Column(TITLE, STRING, optional=True),
-        Column("description", STRING, optional=True),
+        Column(DESCRIPTION, STRING, optional=True),
         Column(CATEGORY, STRING, optional=True),
         Column("brand", STRING, optional=True),
         Column(PRICE, DOUBLE, optional=True, low=0.0),
@@ -126,6 +130,34 @@ SILVER_USERS: Final = Table(
     layout=(USER,),
 )
 
+ITEM_TEXT: Final = Table(
+    "gold.item_text",
+    columns=(
+        Column(TEXT_HASH, STRING),
+        Column(MODEL_ID, STRING),
+        Column(VECTOR, FLOATS),
+        Column("cut", BOOLEAN),
+        Column(DS, DATE),
+    ),
+    keys=((TEXT_HASH,),),
+    layout=(TEXT_HASH,),
+    may_be_empty=True,
+)
+
+TEXT_NEIGHBOURS: Final = Table(
+    "gold.text_neighbours",
+    columns=(
+        Column(ITEM, STRING),
+        Column(RANK, INT, low=1),
+        Column(NEIGHBOUR, STRING),
+        Column(SIMILARITY, DOUBLE, low=-1.001, high=1.001),
+        Column(DS, DATE),
+    ),
+    keys=((ITEM, RANK), (ITEM, NEIGHBOUR)),
+    layout=(ITEM, RANK),
+    may_be_empty=True,
+)
+
 ITEM_NEIGHBOURS: Final = Table(
     "gold.item_neighbours",
     columns=(
@@ -133,7 +165,7 @@ ITEM_NEIGHBOURS: Final = Table(
         Column(RANK, INT, low=1),
         Column(NEIGHBOUR, STRING),
         Column(SIMILARITY, DOUBLE, low=-1e9, high=1e9),
-        Column(CO_USERS, BIGINT, low=1),
+        Column(CO_USERS, BIGINT, low=0),
         Column(DS, DATE),
     ),
     keys=((ITEM, RANK), (ITEM, NEIGHBOUR)),
@@ -304,6 +336,8 @@ TABLES: Final = (
     SILVER_EVENTS,
     SILVER_ITEMS,
     SILVER_USERS,
+    ITEM_TEXT,
+    TEXT_NEIGHBOURS,
     ITEM_NEIGHBOURS,
     USER_FEATURES,
     ITEM_FEATURES,

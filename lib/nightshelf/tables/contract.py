@@ -32,6 +32,7 @@ STRING_MAP: Final = MapType(STRING, STRING)
 DOUBLE_MAP: Final = MapType(STRING, DOUBLE)
 VECTOR_MAP: Final = MapType(STRING, ArrayType(FloatType()))
 STRINGS: Final = ArrayType(STRING)
+FLOATS: Final = ArrayType(FloatType())
 SHARES: Final = ArrayType(StructType([StructField("name", STRING), StructField("share", DOUBLE)]))
 DEEDS: Final = ArrayType(
     StructType(

@@ -20,7 +20,7 @@ def arithmetic(precision: Precision, device: torch.device) -> AbstractContextMan
         return nullcontext()
     if precision == "fp16" and device.type == "cpu":
         raise ConfigError(
-            "ctr.precision: fp16 needs a GPU, found a CPU; set bf16, or fp32 on older processors"
+            "precision: fp16 needs a GPU, found a CPU; set bf16, or fp32 on older processors"
         )
     kind = torch.bfloat16 if precision == "bf16" else torch.float16
     return torch.autocast(device.type, dtype=kind)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nightshelf.ctr.storage import Folder
 from nightshelf.errors import ConfigError
+from nightshelf.learning.storage import Folder
 
 
 @pytest.mark.parametrize("form", ["{}", "file:{}", "file://{}"])

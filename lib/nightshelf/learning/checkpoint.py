@@ -11,8 +11,8 @@ from typing import Any, Final
 from safetensors.torch import load, save
 from torch import Tensor
 
-from nightshelf.ctr.storage import Folder, checksum
 from nightshelf.errors import DataQualityError
+from nightshelf.learning.storage import Folder, checksum
 
 KEPT: Final = 2
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 
-from nightshelf.ctr.storage import Folder
 from nightshelf.errors import DataQualityError
+from nightshelf.learning.storage import Folder
 
 _SUMMARIES = ("_common_metadata", "_metadata")
 

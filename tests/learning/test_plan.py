@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightshelf.ctr.plan import group_rows, planned
 from nightshelf.ctr.reader import Shard
-from nightshelf.ctr.storage import Folder
 from nightshelf.errors import DataQualityError
+from nightshelf.learning.plan import group_rows, planned
+from nightshelf.learning.storage import Folder
 from tests.ctr.training_sets import INPUTS, columns, write
 
 

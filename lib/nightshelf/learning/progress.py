@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nightshelf.ctr.storage import Folder
+from nightshelf.learning.storage import Folder
 
 SECONDS: Final = 1.0
 NAME: Final = "progress.json"

@@ -1,28 +1,9 @@
-"""Models as tasks use them: loaded once a worker process."""
+"""Models as Spark's tasks use them: loaded once a worker process."""
 
 from typing import Any, Final, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nightshelf.fields import Rows
-
 Model = TypeVar("Model")
 Model_co = TypeVar("Model_co", covariant=True)
-
-
-class Scorer(Protocol):
-    """A loaded model: B rows -> numbers (B, T): of scores, a column a task; of vectors, T long."""
-
-    def __call__(self, rows: Rows) -> NDArray[np.float32]:
-        """What the model says of the rows."""
-
-
-class Explainer(Protocol):
-    """A loaded model: B rows -> the names of the fields that speak for each."""
-
-    def __call__(self, rows: Rows) -> list[list[str]]:
-        """The names, a list a row, the strongest first."""
 
 
 class Loader(Protocol[Model_co]):

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nightshelf.ctr import kernel
+from nightshelf.learning.touched import compact, sums_by_place
 
 Array = NDArray[Any]
 
@@ -101,8 +101,8 @@ class HorovodRanks:
         values = self._hvd.allgather_async(self._there(sent), name="values")
         every = self._hvd.synchronize(places).cpu().numpy()
         told = self._hvd.synchronize(values).float().cpu().numpy()
-        distinct, at = kernel.compact(every, self._marks)
-        summed = torch.from_numpy(kernel.sums_by_place(at, told, len(distinct)))
+        distinct, at = compact(every, self._marks)
+        summed = torch.from_numpy(sums_by_place(at, told, len(distinct)))
         return (
             torch.from_numpy(distinct).to(touched.device),
             summed.to(gradients.device),

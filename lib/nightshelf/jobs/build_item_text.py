@@ -1,0 +1,126 @@
+"""Texts of items -> their vectors, and the items whose texts are most alike.
+
+silver.items -> gold.item_text, gold.text_neighbours.
+"""
+
+import time
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import (
+    DS,
+    ITEM,
+    MODEL_ID,
+    NEIGHBOUR,
+    RANK,
+    SCORE,
+    SIMILARITY,
+    TEXT,
+    TEXT_HASH,
+    USER,
+    VECTOR,
+)
+from nightshelf.jobs.texts import (
+    current_texts,
+    day_before,
+    keep_basis,
+    known_texts,
+    known_vectors,
+    text_model,
+)
+from nightshelf.retrieval.exact import nearest_items
+from nightshelf.runs import Job, Run, Skipped
+from nightshelf.runs.cli import single
+from nightshelf.tables import ITEM_TEXT, SILVER_ITEMS, TEXT_NEIGHBOURS
+from nightshelf.tables.as_of import items_as_of
+from nightshelf.text.model import TextModel
+from nightshelf.text.vectors import encoded
+
+TEXTS_A_TASK = 256
+"""Loading the model takes as long as some hundred texts."""
+
+
+def run(run: Run) -> None:
+    """Makes vectors of the texts that have none of this model yet, then finds similar texts."""
+    if not run.config.text.enabled:
+        raise Skipped("text.enabled is false")
+    known = known_texts(run)
+    if known is None:
+        raise Skipped("the shop tells no texts of its items")
+    texts = known.persist()  # counted, encoded, joined with their vectors
+    if texts.isEmpty():
+        raise Skipped("the shop tells no texts of its items")
+    model = text_model(run)
+    distinct = texts.groupBy(TEXT_HASH).agg(F.min(TEXT).alias(TEXT))
+    made = known_vectors(run, model, day_before(run))
+    new = distinct.join(made, TEXT_HASH, "left_anti").persist()  # counted, encoded
+    run.rows_in = new.count()
+    _prepare(run, model, distinct)
+    _encode(run, model, new)
+    run.store.versions.pop(ITEM_TEXT.name, None)
+    vectors = known_vectors(run, model, run.ds)
+    if not run.dry_run:
+        keep_basis(run, model)
+        run.publish(_neighbours(run, texts, vectors), TEXT_NEIGHBOURS)
+    for frame in (new, texts):
+        frame.unpersist()
+
+
+def _prepare(run: Run, model: TextModel, distinct: DataFrame) -> None:
+    if not model.is_ready():
+        some = distinct.orderBy(TEXT_HASH).limit(run.config.text.lsa_texts)
+        model.prepare([row[0] for row in some.select(TEXT).collect()] if model.is_lsa else [])
+
+
+def _encode(run: Run, model: TextModel, new: DataFrame) -> None:
+    tasks = max(1, min(-(-run.rows_in // TEXTS_A_TASK), run.spark.sparkContext.defaultParallelism))
+    told = {MODEL_ID: F.lit(model.model_id), DS: F.lit(run.ds)}
+    began = time.monotonic()
+    rows = new.repartition(tasks, TEXT_HASH).transform(encoded(model)).withColumns(told)
+    published = run.publish(rows.select(*ITEM_TEXT.schema.names), ITEM_TEXT)
+    seconds = time.monotonic() - began
+    run.tell(text_model=_called(run, model), encoded=published)
+    if published:
+        run.tell(items_s=round(published / seconds, 1), cut=_cut(run))
+
+
+def _called(run: Run, model: TextModel) -> str:
+    wanted = run.config.text.model
+    if model.model == wanted:
+        return model.model_id
+    return f"{model.model_id} ({wanted} is not installed: pip install 'nightshelf[text]')"
+
+
+def _cut(run: Run) -> int | None:
+    """How many of the night's new texts are longer than what the model has read."""
+    if run.dry_run:
+        return None
+    run.store.versions.pop(ITEM_TEXT.name, None)
+    return run.read(ITEM_TEXT, on=run.ds).where("cut").count()
+
+
+def _neighbours(run: Run, texts: DataFrame, vectors: DataFrame) -> DataFrame:
+    """[item_id, rank, neighbour_id, similarity, ds]: by cosine, of every item; those on sale."""
+    items = (
+        texts.transform(current_texts)
+        .join(vectors, TEXT_HASH, "inner")
+        .select(ITEM, VECTOR)
+        .persist()  # asked for their neighbours, and their neighbours
+    )
+    available = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).where("available")
+    sold = items.join(available, ITEM, "left_semi")
+    itself = items.select(F.col(ITEM).alias(USER), ITEM)
+    nearest = nearest_items(sold, n=run.config.text.neighbours, seen=itself)
+    found = items.withColumnRenamed(ITEM, USER).transform(nearest)
+    return found.select(
+        F.col(USER).alias(ITEM),
+        RANK,
+        F.col(ITEM).alias(NEIGHBOUR),
+        F.col(SCORE).alias(SIMILARITY),
+        F.lit(run.ds).alias(DS),
+    )
+
+
+JOB = Job("build_item_text", run, writes=(ITEM_TEXT, TEXT_NEIGHBOURS))
+main = single(JOB)

@@ -1,0 +1,93 @@
+"""The items' texts and their vectors, as the night's steps use them."""
+
+from datetime import date, timedelta
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS, ITEM, MODEL_ID, TEXT, TEXT_HASH, VECTOR
+from nightshelf.errors import NightshelfError
+from nightshelf.features.item_features import Texts
+from nightshelf.jobs.features import known_items
+from nightshelf.runs import Run
+from nightshelf.runs.logs import logger
+from nightshelf.tables import ITEM_TEXT, SILVER_ITEMS, TEXT_NEIGHBOURS
+from nightshelf.text import basis as reduced
+from nightshelf.text.basis import Basis
+from nightshelf.text.documents import item_texts
+from nightshelf.text.model import TextModel
+from nightshelf.text.vectors import of_items
+
+
+def text_model(run: Run) -> TextModel:
+    """The configured model. Raises ConfigError where its weights are not found."""
+    return TextModel.of(run.config.text, run.store.root)
+
+
+def known_texts(run: Run) -> DataFrame | None:
+    """[item_id, ds, text, text_hash] up to ds; None where the shop tells nothing of its items."""
+    if run.store.version(SILVER_ITEMS) is None:
+        return None
+    return known_items(run).transform(item_texts)
+
+
+def known_vectors(run: Run, model: TextModel, until: date) -> DataFrame:
+    """[text_hash, vector] of the model, made up to a day, each text once."""
+    if run.store.version(ITEM_TEXT) is None:
+        return run.spark.createDataFrame([], ITEM_TEXT.schema).select(TEXT_HASH, VECTOR)
+    made = run.read(ITEM_TEXT, until=until).where(F.col(MODEL_ID) == model.model_id)
+    # Days that were made again may hold a text twice.
+    return made.select(TEXT_HASH, VECTOR).dropDuplicates([TEXT_HASH])
+
+
+def text_vectors(run: Run) -> Texts | None:
+    """The reduced vectors of the items' texts; None, with a warning that says why, without any."""
+    if not run.config.text.enabled:
+        return None
+    texts = known_texts(run)
+    if texts is None or run.store.version(ITEM_TEXT) is None:
+        return None
+    try:
+        model = text_model(run)
+    except NightshelfError as error:
+        logger().warning("the models read no texts", why=str(error))
+        return None
+    found = Basis.load(model.folder, _basis(run))
+    if found is None:
+        return None
+    vectors = texts.transform(of_items(known_vectors(run, model, run.ds), found))
+    return Texts(f"{TEXT}:{model.model_id}-{run.config.text.dimensions}", vectors)
+
+
+def keep_basis(run: Run, model: TextModel) -> None:
+    """Learns how vectors are reduced from those of ds, where that is not known yet."""
+    if Basis.load(model.folder, _basis(run)) is not None:
+        return
+    some = known_vectors(run, model, run.ds).orderBy(TEXT_HASH).limit(run.config.text.basis_texts)
+    vectors = some.select(VECTOR).toArrow().column(VECTOR).combine_chunks()
+    if len(vectors):
+        numbers = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(vectors), -1)
+        made = reduced.fit(np.asarray(numbers, np.float32), run.config.text.dimensions)
+        made.save(model.folder, _basis(run))
+
+
+def day_before(run: Run) -> date:
+    """The last day whose vectors a rerun of ds finds as they are."""
+    return run.ds - timedelta(days=1)
+
+
+def current_texts(texts: DataFrame) -> DataFrame:
+    """[item_id, ds, text_hash, …] -> [item_id, text_hash]: the newest text of each item."""
+    return texts.groupBy(ITEM).agg(F.max_by(TEXT_HASH, DS).alias(TEXT_HASH))
+
+
+def similar_texts(run: Run) -> DataFrame | None:
+    """gold.text_neighbours of ds; None where there are none."""
+    if not run.config.text.enabled or not run.store.has(TEXT_NEIGHBOURS, run.ds):
+        return None
+    return run.read(TEXT_NEIGHBOURS, on=run.ds)
+
+
+def _basis(run: Run) -> str:
+    return f"basis-{run.config.text.dimensions}"

@@ -1,0 +1,1 @@
+"""What every training over ranks needs: files, checkpoints, plans of rows, progress, Horovod."""

