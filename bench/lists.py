@@ -34,12 +34,13 @@ from nightshelf.session import build
 DATA = ROOT.parent / "shared" / "data"
 METRIC = "ndcg@10"
 SAMPLES = 2_000
-NO_MODEL = ("ctr.enabled=false", "towers.enabled=false")
+NO_MODEL = ("ctr.enabled=false", "towers.enabled=false")  # its texts still find candidates
 SYSTEMS = {
     "blend": NO_MODEL,
     "item_cf": (
         *NO_MODEL,
         "recommend.user_cf_weight=0",
+        "recommend.text_weight=0",
         "recommend.category_weight=0",
         "recommend.trending_weight=0.000001",
     ),

@@ -17,6 +17,7 @@ PRICE: Final = "price"
 RATING: Final = "rating"
 QUERY: Final = "query"
 POSITION: Final = "position"
+SEGMENT: Final = "segment"
 SESSION: Final = "session_id"
 SOURCE_ROW: Final = "source_row"
 

@@ -32,7 +32,10 @@ TABLES = (
     SERVING_RECOMMENDATIONS,
 )
 LAST = "2026-01-10"
-PLAIN = ("--set", "ctr.enabled=false", "--set", "towers.enabled=false")
+PLAIN = (
+    *("--set", "ctr.enabled=false", "--set", "towers.enabled=false"),
+    *("--set", "text.enabled=false"),
+)
 """Five users are no samples to learn from; finding that out takes its time."""
 
 
@@ -60,8 +63,8 @@ def test_a_night_without_data_of_ones_own(
     assert first.code == 0
     steps = {line["step"]: line for line in first.lines if line["event"] == "step"}
     assert list(steps) == [
-        "simulate_shop", "ingest", "build_item_cf", "build_features", "build_samples",
-        "train_towers", "train_ctr", "recommend", "evaluate",
+        "simulate_shop", "ingest", "build_item_text", "build_item_cf", "build_features",
+        "build_samples", "train_towers", "train_ctr", "recommend", "evaluate",
     ]  # fmt: skip
     assert steps["train_ctr"]["decision"] == "promoted"
     assert steps["recommend"]["ranked_by"].startswith("dcn_v2-2026-01-10-")
@@ -170,7 +173,7 @@ def test_an_older_night_run_again_changes_its_own_day_only(invoke: Invoke, shop:
     )
     ended = invoke("nightly", *PLAIN, "--conf-file", shop.conf, "--ds", "2026-11-23")
     assert ended.code == 0
-    assert any(line["event"] == "readers keep their later list" for line in ended.lines)
+    assert any(line["event"] == "readers keep what is later" for line in ended.lines)
     assert shop.store.digest(GOLD_RECOMMENDATIONS, on=_day(23)) != before
     after = (
         shop.store.read(GOLD_RECOMMENDATIONS).where("ds = '2026-11-24'").drop("run_id").collect()

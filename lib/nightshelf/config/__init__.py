@@ -3,6 +3,7 @@
 from nightshelf.config.load import config_hash, load
 from nightshelf.config.model import TrackingConfig
 from nightshelf.config.render import resolved
+from nightshelf.config.search import SearchConfig
 from nightshelf.config.sections import (
     Config,
     EvaluateConfig,
@@ -30,6 +31,7 @@ from nightshelf.config.text import TextConfig
 __all__ = [
     "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource", "FeedbackConfig",
     "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource", "PrivacyConfig",
-    "RecommendConfig", "SimulateConfig", "Sources", "SparkConfig", "TextConfig", "TrackingConfig",
-    "UserCfConfig", "UserSource", "WarehouseConfig", "config_hash", "load", "resolved",
+    "RecommendConfig", "SearchConfig", "SimulateConfig", "Sources", "SparkConfig", "TextConfig",
+    "TrackingConfig", "UserCfConfig", "UserSource", "WarehouseConfig", "config_hash", "load",
+    "resolved",
 ]  # fmt: skip

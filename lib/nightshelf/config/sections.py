@@ -12,6 +12,7 @@ from nightshelf.config.model import (
     TowersConfig,
     TrackingConfig,
 )
+from nightshelf.config.search import SearchConfig
 from nightshelf.config.section import Section
 from nightshelf.config.shop import simulated_sources
 from nightshelf.config.sources import Sources, Strings, _as_tuple
@@ -285,6 +286,7 @@ class Config(Section):
     ctr: CtrConfig = CtrConfig()
     towers: TowersConfig = TowersConfig()
     recommend: RecommendConfig = RecommendConfig()
+    search: SearchConfig = SearchConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     tracking: TrackingConfig = TrackingConfig()
 

@@ -12,8 +12,10 @@ from nightshelf.jobs import (
     build_item_cf,
     build_item_text,
     build_samples,
+    build_search_index,
     evaluate,
     ingest,
+    rank_search,
     recommend,
     simulate_shop,
     train_ctr,
@@ -35,6 +37,8 @@ STEPS = (
     train_towers.JOB,
     train_ctr.JOB,
     recommend.JOB,
+    build_search_index.JOB,
+    rank_search.JOB,
     evaluate.JOB,
 )
 MODEL = (
@@ -45,6 +49,8 @@ MODEL = (
     train_ctr.JOB,
 )
 """Steps without which there still are lists, of earlier models or of none."""
+SEARCH = (build_search_index.JOB, rank_search.JOB)
+"""Steps without which readers keep the search results that they have."""
 BEFORE_TRAINING = (build_features.JOB, build_samples.JOB)
 """Those of them without which the others have nothing to do."""
 NAMES = tuple(step.name for step in STEPS)
@@ -77,7 +83,7 @@ def _chosen(first: str | None, last: str | None) -> tuple[Job, ...]:
 def _step(step: Job, night: Run) -> bool:
     """One step as a run of its own; its rows count towards the night's. Whether it did its work.
 
-    A model's step that fails is told and passed over: readers get their lists.
+    A model's or search's step that fails is told and passed over: readers get their lists.
     """
     ds = night.ds
     if step is evaluate.JOB:
@@ -87,7 +93,7 @@ def _step(step: Job, night: Run) -> bool:
     try:
         outcome = execute(step, run)
     except NightshelfError as error:
-        if step not in MODEL:
+        if step not in (*MODEL, *SEARCH):
             raise
         logger().warning("the night goes on without this step", step=step.name, why=str(error))
         return False

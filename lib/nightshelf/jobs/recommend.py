@@ -1,7 +1,5 @@
 """Recommend: neighbours, events and items -> gold.recommendations, serving.recommendations."""
 
-from datetime import date
-
 from pyspark.sql import functions as F
 
 from nightshelf.cf.user_based import Likeness
@@ -9,13 +7,13 @@ from nightshelf.columns import CO_USERS, DS, MODEL_ID, RUN_ID
 from nightshelf.config import config_hash
 from nightshelf.ctr.explain import check_installed
 from nightshelf.jobs.ranking_model import ranking_model
+from nightshelf.jobs.serving import serve
 from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.jobs.texts import similar_texts
 from nightshelf.jobs.two_towers import two_towers
 from nightshelf.ranking.recommend import Finders, recommend
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
-from nightshelf.runs.logs import logger
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
     ITEM_FEATURES,
@@ -56,15 +54,7 @@ def run(run: Run) -> None:
         ranked_by=model.model_id if model else "item-CF and trends",
         two_towers=towers.model_id if towers else "none",
     )
-    if run.dry_run:
-        return
-    newest = run.store.last_manifest(SERVING_RECOMMENDATIONS).get("ds")
-    if newest is not None and date.fromisoformat(newest) > run.ds:
-        logger().warning("readers keep their later list", published=newest, this=run.ds.isoformat())
-        return
-    # From the published rows, so that both tables hold the same lists.
-    run.store.versions.pop(GOLD_RECOMMENDATIONS.name, None)
-    run.store.publish(run.read(GOLD_RECOMMENDATIONS, on=run.ds), SERVING_RECOMMENDATIONS, run.ds)
+    serve(run, GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS)
 
 
 def cf_id(run: Run) -> str:

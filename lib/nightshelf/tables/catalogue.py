@@ -31,6 +31,7 @@ from nightshelf.columns import (
     RUN_ID,
     SCORE,
     SEED_ITEM,
+    SEGMENT,
     SESSION,
     SIMILARITY,
     SOURCE,
@@ -263,6 +264,70 @@ SERVING_RECOMMENDATIONS: Final = Table(
     lineage=(RUN_ID,),
 )
 
+SEARCH_INDEX: Final = Table(
+    "gold.search_index",
+    columns=(
+        Column("term", STRING),
+        Column(ITEM, STRING),
+        Column("impact", DOUBLE, low=0.0, high=1e6),
+        Column(DS, DATE),
+    ),
+    keys=(("term", ITEM),),
+    layout=("term", ITEM),
+)
+
+SEARCH_WORDS: Final = Table(
+    "gold.search_words",
+    columns=(Column("word", STRING), Column("items", BIGINT, low=1), Column(DS, DATE)),
+    keys=(("word",),),
+    layout=("word",),
+)
+
+SEARCH_QUERIES: Final = Table(
+    "gold.search_queries",
+    columns=(
+        Column(QUERY, STRING),
+        Column("asked", STRING),
+        Column("terms", STRINGS),
+        Column("searches", BIGINT, low=0),
+        Column(DS, DATE),
+    ),
+    keys=((QUERY,),),
+    layout=(QUERY,),
+    may_be_empty=True,
+)
+
+_RESULTS = (
+    Column(QUERY, STRING),
+    Column(SEGMENT, STRING),
+    Column(RANK, INT, low=1),
+    Column(ITEM, STRING),
+    Column(SCORE, DOUBLE, low=0.0, high=1e9),
+    Column(REASON, STRING),
+    Column(MODEL_ID, STRING),
+    Column(RUN_ID, STRING),
+    Column(DS, DATE),
+)
+
+GOLD_SEARCH_RESULTS: Final = Table(
+    "gold.search_results",
+    columns=_RESULTS,
+    keys=((QUERY, SEGMENT, RANK), (QUERY, SEGMENT, ITEM)),
+    layout=(QUERY, SEGMENT, RANK),
+    lineage=(RUN_ID,),
+    may_be_empty=True,
+)
+
+SERVING_SEARCH_RESULTS: Final = Table(
+    "serving.search_results",
+    columns=_RESULTS,
+    keys=((QUERY, SEGMENT, RANK), (QUERY, SEGMENT, ITEM)),
+    daily=False,
+    layout=(QUERY, SEGMENT, RANK),
+    lineage=(RUN_ID,),
+    may_be_empty=True,
+)
+
 GOLD_EVALUATION: Final = Table(
     "gold.evaluation",
     columns=(
@@ -346,6 +411,11 @@ TABLES: Final = (
     OPS_MODELS,
     GOLD_RECOMMENDATIONS,
     SERVING_RECOMMENDATIONS,
+    SEARCH_INDEX,
+    SEARCH_WORDS,
+    SEARCH_QUERIES,
+    GOLD_SEARCH_RESULTS,
+    SERVING_SEARCH_RESULTS,
     GOLD_EVALUATION,
     OPS_HISTORY_TOTALS,
     OPS_JOB_RUNS,

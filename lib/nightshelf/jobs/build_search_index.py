@@ -1,0 +1,64 @@
+"""Search's index: items' texts and typed queries -> gold.search_index, _words and _queries."""
+
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS, ITEM
+from nightshelf.errors import MissingInputError
+from nightshelf.jobs.searching import meant, weighing
+from nightshelf.runs import Job, Run, Skipped
+from nightshelf.runs.cli import single
+from nightshelf.search.index import index, vocabulary
+from nightshelf.search.queries import TYPED, typed
+from nightshelf.tables import (
+    SEARCH_INDEX,
+    SEARCH_QUERIES,
+    SEARCH_WORDS,
+    SILVER_EVENTS,
+    SILVER_ITEMS,
+)
+from nightshelf.tables.as_of import items_as_of
+from nightshelf.tables.files import literal
+from nightshelf.text.documents import PARTS
+
+
+def run(run: Run) -> None:
+    """Publishes the inverted index of all items as of ds, and the queries that will be ranked."""
+    if not run.config.search.enabled:
+        raise Skipped("search.enabled is false")
+    if run.store.version(SILVER_ITEMS) is None:
+        raise Skipped("the shop tells nothing of its items")
+    items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).select(ITEM, *PARTS)
+    texts = items.where(" OR ".join(f"trim({name}) != ''" for name in PARTS)).persist()
+    if texts.isEmpty():
+        raise Skipped("the shop tells no texts of its items")
+    run.rows_in = texts.count()
+    today = F.lit(run.ds).alias(DS)
+    run.publish(texts.transform(index(weighing(run))).select("*", today), SEARCH_INDEX)
+    words = texts.transform(vocabulary(weighing(run))).persist()  # published, then corrected by
+    run.publish(words.select("*", today), SEARCH_WORDS)
+    queries = _asked(run).transform(meant(run, words)).persist()
+    run.tell(queries=run.publish(queries.select("*", today), SEARCH_QUERIES))
+    for frame in (queries, words, texts):
+        frame.unpersist()
+
+
+def _asked(run: Run) -> DataFrame:
+    """[typed, searches]: typed by shoppers, and given by the shop."""
+    config = run.config.search
+    events = run.read(SILVER_EVENTS, until=run.ds)
+    seen = events.transform(typed(run.ds, config.query_days, config.min_searches))
+    if config.given is None:
+        return seen
+    path = config.given if "://" in config.given else str(Path(config.given).absolute())
+    if not run.store.files.exists(path):
+        raise MissingInputError(f"search.given: no file {config.given}; expected a query a line")
+    lines = run.spark.read.text(literal(path))
+    given = lines.select(F.col("value").alias(TYPED), F.lit(0).cast("bigint").alias("searches"))
+    return seen.unionByName(given)
+
+
+JOB = Job("build_search_index", run, writes=(SEARCH_INDEX, SEARCH_WORDS, SEARCH_QUERIES))
+main = single(JOB)

@@ -1,0 +1,83 @@
+"""The queries that are ranked: those typed and those given, with variants of a query merged."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS, EVENT_TYPE, QUERY, USER, Transform
+from nightshelf.search.spelling import Spelling
+from nightshelf.search.terms import normalised, stemming, stems, words
+
+TYPED = "typed"
+TERMS = "terms"
+ASKED = "asked"
+"""The query whose results a query gets: of its variants, the one typed most."""
+
+
+def typed(ds: date, days: int, least: int) -> Transform:
+    """[silver.events] -> [typed, searches]: the texts typed on the last days, as they were typed.
+
+    `searches`: by how many users, each counted once a day; at least `least`.
+    """
+
+    def transform(events: DataFrame) -> DataFrame:
+        first = ds - timedelta(days=days - 1)
+        return (
+            events.where((F.col(EVENT_TYPE) == "search") & (F.trim(QUERY) != ""))
+            .where(F.col(DS).between(F.lit(first), F.lit(ds)))
+            .groupBy(F.col(QUERY).alias(TYPED))
+            .agg(F.countDistinct(USER, DS).alias("searches"))
+            .where(F.col("searches") >= least)
+        )
+
+    return transform
+
+
+def merged(vocabulary: Mapping[str, int], *, language: str, max_terms: int, most: int) -> Transform:
+    """[typed, searches] -> [query, asked, terms, searches]; one row a query.
+
+    query: as `terms.normalised` makes it of what was typed. terms: stems of its words, misspelt
+    ones corrected. Queries of the same terms, in any order, are variants: `asked` is the one of
+    them that was typed most, whose results all get. Queries without a word are left out, and only
+    the `most` typed are kept.
+    """
+
+    def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        stem, spelling = stemming(language), Spelling(vocabulary)
+        for batch in batches:
+            told = batch.column(TYPED).to_pylist()
+            meant = [[w for word in words(text) for w in spelling(word)] for text in told]
+            yield pa.RecordBatch.from_pydict(
+                {
+                    QUERY: pa.array([normalised(text) for text in told], pa.string()),
+                    TERMS: pa.array([stems(w, stem, max_terms) for w in meant]),
+                    "is_right": pa.array(
+                        [w == words(t) for w, t in zip(meant, told, strict=True)], pa.bool_()
+                    ),
+                    "searches": batch.column("searches"),
+                },
+            )
+
+    def transform(queries: DataFrame) -> DataFrame:
+        schema = f"{QUERY} string, {TERMS} array<string>, is_right boolean, searches bigint"
+        variants = Window.partitionBy(F.array_sort(TERMS)).orderBy(
+            F.desc("is_right"), F.desc("searches"), QUERY
+        )
+        by_use = Window.orderBy(F.desc("searches"), QUERY)
+        return (
+            queries.select(TYPED, "searches")
+            .mapInArrow(task, schema)
+            .where(F.size(TERMS) > 0)
+            .groupBy(QUERY, TERMS, "is_right")
+            .agg(F.sum("searches").alias("searches"))
+            .withColumn("place", F.row_number().over(by_use))
+            .where(F.col("place") <= most)
+            .withColumn(ASKED, F.first(QUERY).over(variants))
+            .withColumn(TERMS, F.first(TERMS).over(variants))
+            .select(QUERY, ASKED, TERMS, "searches")
+        )
+
+    return transform
