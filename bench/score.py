@@ -20,8 +20,8 @@ from pyspark.sql import functions as F
 from report import watch, write
 
 from nightshelf.config import SparkConfig
+from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.models import TWO_TOWER
-from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.table import batch_of
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Rows
@@ -77,9 +77,9 @@ def by_torch(model: Path, data: Path, rows: int) -> dict[str, Any]:
     """Rows a second of the network alone, by batch size."""
     torch.set_num_threads(2)
     trained = Trained.load(Folder(str(model)))
-    shard = Shard(Folder(str(data)), trained.inputs)
+    own = shard(Folder(str(data)), trained.inputs)
     there = min(rows, 200_000)
-    (some,) = shard.batches([there], None)
+    (some,) = own.batches([there], None)
     told = {}
     for size in BATCHES:
         batches = [some.take(slice(start, start + size)) for start in range(0, there, size)]

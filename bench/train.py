@@ -34,9 +34,9 @@ from report import ROOT, write
 from nightshelf.config import SparkConfig
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.fitting import Work
-from nightshelf.ctr.launch import Launch
 from nightshelf.ctr.settings import Settings
 from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Categorical, Inputs, Numeric
+from nightshelf.learning.launch import Launch
 from nightshelf.session import build
 
 FIELDS, VALUES, NUMBERS, GROUPS = 26, 10_000, 13, 16

@@ -5,7 +5,7 @@ all vectors, T tasks.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -149,6 +149,13 @@ class Rows:
         history = self.history[kept]
         alone = replace(self, history=np.empty((len(self), 0), np.int32), owner=None)
         return replace(alone.take(places), history=history, owner=owner)
+
+    @classmethod
+    def joined(cls, some: "Sequence[Rows]") -> "Rows":
+        """The rows of several behind one another; each row has a history of its own."""
+        if len(some) == 1:
+            return some[0]
+        return cls(*(np.concatenate(a) for a in zip(*(r.arrays() for r in some), strict=True)))
 
     def whole(self) -> "Rows":
         """The same rows, each with a history of its own."""

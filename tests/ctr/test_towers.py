@@ -13,10 +13,9 @@ from pyspark.sql import SparkSession
 from safetensors.torch import load_file
 
 from nightshelf.ctr.architecture import Architecture
+from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.encoder import Encoder
 from nightshelf.ctr.fitting import Work, fit
-from nightshelf.ctr.launch import Launch
-from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.recall import Popularity, judged, places
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
@@ -26,6 +25,7 @@ from nightshelf.ctr.training import Training
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.fields import Categorical, Inputs
 from nightshelf.learning.distributed import Alone
+from nightshelf.learning.launch import Launch
 from nightshelf.learning.storage import Folder
 from tests.ctr.training_sets import INPUTS, columns, training_set
 
@@ -147,7 +147,7 @@ def test_batches_without_positives_change_nothing(tmp_path: Path) -> None:
 def test_a_vector_does_not_hang_on_its_batch(data: Path, tmp_path: Path) -> None:
     towers(data, tmp_path)
     encoder = Encoder(Trained.load(Folder(str(tmp_path))))
-    rows = next(Shard(Folder(str(data / "test")), INPUTS).batches([500], None))
+    rows = next(shard(Folder(str(data / "test")), INPUTS).batches([500], None))
     users, items = encoder.users(rows), encoder.items(rows)
     assert users.shape == (500, 8)
     np.testing.assert_allclose(np.linalg.norm(users, axis=1), 1.0, rtol=1e-6)
@@ -169,7 +169,7 @@ def test_the_recall_of_known_towers(data: Path, tmp_path: Path) -> None:
     training = Training(Folder(str(data)), Folder(str(tmp_path)), SETTINGS, Alone())
     popularity = Popularity.of(Folder(str(data / "train")), INPUTS, Alone())
     found = judged(training.model(), Folder(str(data / "test")), popularity, 5, Alone())
-    rows = next(Shard(Folder(str(data / "test")), INPUTS).batches([4_000], None))
+    rows = next(shard(Folder(str(data / "test")), INPUTS).batches([4_000], None))
     encoder = Encoder(training.model())
     users, items = encoder.users(rows), encoder.items(rows)
     first = {int(item): n for n, item in reversed(list(enumerate(rows.ids[:, 1])))}

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from nightshelf.ctr.architecture import Architecture
+from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.fitting import Work, fit
-from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
 from nightshelf.ctr.trained import Trained
@@ -155,7 +155,7 @@ def test_numbers_that_are_none_stop_the_training(data: Path, tmp_path: Path) -> 
 def test_a_model_reads_itself_back(data: Path, tmp_path: Path) -> None:
     trained(data, tmp_path, epochs=1)
     model = Trained.load(Folder(str(tmp_path)))
-    rows = next(Shard(Folder(str(data / "test")), INPUTS).batches([500], None))
+    rows = next(shard(Folder(str(data / "test")), INPUTS).batches([500], None))
     probabilities = model.probabilities(rows)
     assert probabilities.shape == (500, 1)
     assert ((probabilities > 0) & (probabilities < 1)).all()
@@ -205,8 +205,8 @@ def test_memory_stays_flat_over_ten_epochs(tmp_path: Path) -> None:
     training = Training(Folder(str(data)), Folder(str(tmp_path / "out")), SETTINGS, Alone())
     sizes = []
     for epoch in range(12):
-        shard = Shard(Folder(str(data / "train")), INPUTS)
-        for rows in shard.batches([5_000] * 12, epoch + 1):
+        own = shard(Folder(str(data / "train")), INPUTS)
+        for rows in own.batches([5_000] * 12, epoch + 1):
             training.lookup(rows)
         gc.collect()
         sizes.append(psutil.Process().memory_info().rss / 2**20)

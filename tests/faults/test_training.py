@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.fitting import Work, fit
-from nightshelf.ctr.launch import Launch
 from nightshelf.ctr.settings import Settings
 from nightshelf.errors import DataQualityError, RetryLaterError
 from nightshelf.learning.distributed import Alone
+from nightshelf.learning.launch import Launch
 from tests.ctr.training_sets import training_set
 
 SETTINGS = Settings(

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from nightshelf.ctr.launch import Launch
 from nightshelf.errors import RetryLaterError
 from nightshelf.jobs import train_ctr
+from nightshelf.learning.launch import Launch
 from nightshelf.tables import OPS_MODELS
 from tests.jobs.conftest import Invoke, Shop
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightshelf.ctr.reader import Shard
+from nightshelf.ctr.decoding import shard
 from nightshelf.errors import DataQualityError
 from nightshelf.learning.plan import group_rows, planned
 from nightshelf.learning.storage import Folder
@@ -52,7 +52,7 @@ def test_every_row_is_read_once_an_epoch(tmp_path: Path, sizes: list[int], ranks
         seen = []
         for rank in range(ranks):
             batches = list(
-                Shard(folder, INPUTS, rank, ranks).batches(plan.sizes(rank), order=epoch + 1)
+                shard(folder, INPUTS, rank, ranks).batches(plan.sizes(rank), order=epoch + 1)
             )
             assert [len(batch) for batch in batches] == list(plan.sizes(rank))
             for batch in batches:
@@ -64,10 +64,10 @@ def test_every_row_is_read_once_an_epoch(tmp_path: Path, sizes: list[int], ranks
 
 def test_an_order_is_decided_by_its_seed_alone(tmp_path: Path) -> None:
     write(tmp_path / "train", [300] * 4)
-    shard = Shard(Folder(str(tmp_path / "train")), INPUTS)
+    own = shard(Folder(str(tmp_path / "train")), INPUTS)
 
     def users(order: int | None) -> list[int]:
-        return [user for batch in shard.batches([400] * 3, order) for user in batch.users.tolist()]
+        return [user for batch in own.batches([400] * 3, order) for user in batch.users.tolist()]
 
     assert users(1) == users(1)
     assert users(1) != users(2)

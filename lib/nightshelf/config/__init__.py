@@ -26,12 +26,12 @@ from nightshelf.config.sources import (
     Sources,
     UserSource,
 )
-from nightshelf.config.text import TextConfig
+from nightshelf.config.text import TextConfig, TextTrainingConfig
 
 __all__ = [
     "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource", "FeedbackConfig",
     "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource", "PrivacyConfig",
     "RecommendConfig", "SearchConfig", "SimulateConfig", "Sources", "SparkConfig", "TextConfig",
-    "TrackingConfig", "UserCfConfig", "UserSource", "WarehouseConfig", "config_hash", "load",
-    "resolved",
+    "TextTrainingConfig", "TrackingConfig", "UserCfConfig", "UserSource", "WarehouseConfig",
+    "config_hash", "load", "resolved",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from nightshelf.config.search import SearchConfig
 from nightshelf.config.section import Section
 from nightshelf.config.shop import simulated_sources
 from nightshelf.config.sources import Sources, Strings, _as_tuple
-from nightshelf.config.text import TextConfig
+from nightshelf.config.text import TextConfig, TextTrainingConfig
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ReasonCode = Literal[
@@ -279,6 +279,7 @@ class Config(Section):
     privacy: PrivacyConfig = PrivacyConfig()
     feedback: FeedbackConfig = FeedbackConfig()
     text: TextConfig = TextConfig()
+    text_training: TextTrainingConfig = TextTrainingConfig()
     item_cf: ItemCfConfig = ItemCfConfig()
     user_cf: UserCfConfig = UserCfConfig()
     features: FeaturesConfig = FeaturesConfig()

@@ -38,3 +38,52 @@ class TextConfig(Section):
     )
     lsa_dimensions: int = Field(128, ge=2, le=2_048, description="numbers of a vector of lsa")
     seed: int = Field(7, ge=0, lt=2**31, description="of the SVD")
+
+
+class TextTrainingConfig(Section):
+    enabled: bool = Field(
+        True, description="fine-tune the text model on what was clicked for queries"
+    )
+    kind: Literal["cross", "bi"] = Field(
+        "cross",
+        description="cross: judges a query and an item together, and re-ranks; bi: encodes each "
+        "by itself, weights for text.model",
+    )
+    every_days: int = Field(
+        7, ge=1, description="a model that is younger is kept; 1: a new one every night"
+    )
+    days: int = Field(30, ge=1, description="days whose impressions are learnt from")
+    link_seconds: int = Field(
+        30, ge=0, description="an impression so soon after a search of its session answers it"
+    )
+    pairs: int = Field(
+        4_000, ge=1, description="most (query, item) pairs learnt from, the most looked at first"
+    )
+    min_pairs: int = Field(500, ge=1, description="with fewer pairs, nothing is trained")
+    prior: float = Field(
+        1.0,
+        ge=0,
+        description="looks at the mean click rate that each pair begins with",
+    )
+    max_tokens: int = Field(
+        64, ge=8, le=8_192, description="of a query and an item together, or of each"
+    )
+    batch_size: int = Field(32, ge=1, description="pairs of a step, over all ranks")
+    accumulate: int = Field(1, ge=1, le=1_000, description="batches of a rank added up a step")
+    epochs: int = Field(2, ge=1, le=1_000, description="most passes over the pairs")
+    patience: int = Field(0, ge=0, description="epochs without a better valid nDCG before the stop")
+    learning_rate: float = Field(5e-5, gt=0, description="its highest, after the warm-up")
+    warm_up: float = Field(0.1, ge=0, lt=1, description="share of all steps of a growing rate")
+    weight_decay: float = Field(0.01, ge=0, description="of all weights, as AdamW's")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the layers' arithmetic; fp16 on GPUs only"
+    )
+    compression: Literal["none", "fp16"] = Field(
+        "none", description="of the gradients that ranks exchange"
+    )
+    temperature: float = Field(0.05, gt=0, le=10, description="of bi: cosines are divided by it")
+    checkpoint_steps: int = Field(500, ge=1, description="steps from one checkpoint to the next")
+    scoring: Literal["fp32", "bf16", "int8"] = Field(
+        "fp32", description="precision in which the night's pairs are judged; int8 by ONNX"
+    )
+    seed: int = Field(7, ge=0, lt=2**31, description="same seed, ranks and pairs: same model")

@@ -1,7 +1,5 @@
 """What each rank of a training job runs, from the training set to the judged model."""
 
-import json
-import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,13 +14,11 @@ from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.towers import fit_towers
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import BEST, CHECKPOINTS, Training
-from nightshelf.errors import NightshelfError
 from nightshelf.fields import Inputs
 from nightshelf.learning import progress
-from nightshelf.learning.distributed import HorovodRanks, Ranks
+from nightshelf.learning.distributed import Ranks
 from nightshelf.learning.storage import Folder
 
-FAILURE: Final = "failure.json"
 TRAIN_ROWS: Final = 500_000
 """Of the training days, about so many rows are judged."""
 
@@ -36,22 +32,19 @@ class Work:
     settings: Settings
     current: str | None = None
 
+    @property
+    def threads(self) -> int:
+        """Of a rank."""
+        return self.settings.threads
 
-def work_as_rank(work: Work) -> dict[str, Any]:
-    """Runs on every rank under Horovod; rank 0's result tells how it went.
+    @property
+    def half(self) -> bool:
+        """Whether gradients travel in half precision."""
+        return self.settings.compression == "fp16"
 
-    An error that an operator can act on is left in `failure.json` for the driver.
-    """
-    warnings.simplefilter("ignore")  # nobody reads a rank's screen
-    out = Folder(work.out)
-    try:
-        ranks = HorovodRanks(half=work.settings.compression == "fp16")
-        progress.sign_in(out, ranks.rank)
-        return fit(work, ranks)
-    except NightshelfError as error:
-        told = {"kind": type(error).__name__, "message": str(error)}
-        out.write(FAILURE, json.dumps(told).encode())
-        raise
+    def __call__(self, ranks: Ranks) -> dict[str, Any]:
+        """What each rank runs: `fit`."""
+        return fit(self, ranks)
 
 
 def fit(work: Work, ranks: Ranks) -> dict[str, Any]:

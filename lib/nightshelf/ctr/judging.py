@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightshelf.ctr.calibration import UNCALIBRATED, Calibration
+from nightshelf.ctr.decoding import decoder
 from nightshelf.ctr.metrics import metrics
-from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Inputs, Rows
 from nightshelf.learning.distributed import Ranks
-from nightshelf.learning.plan import group_rows
+from nightshelf.learning.reader import own_share
 from nightshelf.learning.storage import Folder
 
 Array = NDArray[Any]
@@ -56,15 +56,7 @@ def own_rows(
     inputs: Inputs, folder: Folder, ranks: Ranks, most: int | None = None
 ) -> Iterator[Rows]:
     """The rank's share of the rows of a split, or of about `most` of them, as they lie."""
-    groups = group_rows(folder)
-    if ranks.rank >= len(groups):
-        return
-    mine = sum(groups[ranks.rank :: ranks.size])
-    if most is not None:
-        mine = min(mine, -(-most // ranks.size))
-    shards = min(ranks.size, len(groups))
-    sizes = [min(ROWS, mine - start) for start in range(0, mine, ROWS)]
-    yield from Shard(folder, inputs, ranks.rank, shards).batches(sizes, None)
+    yield from own_share(folder, decoder(inputs), ranks, at_once=ROWS, most=most)
 
 
 def auc(model: Trained, folder: Folder, ranks: Ranks) -> float:

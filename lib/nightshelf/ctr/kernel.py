@@ -8,6 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nightshelf.compiled import CACHED
+from nightshelf.learning.flat import BETA1, BETA2, EPSILON
 
 Ints = NDArray[np.int32]
 Singles = NDArray[np.float32]
@@ -46,7 +47,6 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "adam")
 
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 ROWS_AT_ONCE = 128
 
 

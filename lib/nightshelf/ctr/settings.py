@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from nightshelf.ctr.architecture import Architecture
+from nightshelf.learning.rates import rate
 
 SMALLEST_BATCH: Final = 256
 
@@ -49,8 +50,4 @@ class Settings:
         It grows in a line over the first `warm_up` of them, then falls in a line to `final_rate` of
         its highest.
         """
-        rising = int(self.warm_up * steps)
-        if step < rising:
-            return self.learning_rate * (step + 1) / (rising + 1)
-        left = 1.0 - (step - rising) / max(1, steps - rising)
-        return self.learning_rate * (self.final_rate + (1.0 - self.final_rate) * left)
+        return rate(step, steps, self.learning_rate, warm_up=self.warm_up, final=self.final_rate)

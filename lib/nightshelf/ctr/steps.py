@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from nightshelf.ctr.architecture import Network
-from nightshelf.ctr.flat import Flat
 from nightshelf.ctr.objective import Objective
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.table import Layout, Looked, Table, batch_of, looked_up
 from nightshelf.errors import DataQualityError
 from nightshelf.fields import Rows
 from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.flat import Flat
 from nightshelf.learning.precision import LossScale, arithmetic
 
 

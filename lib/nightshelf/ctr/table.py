@@ -13,6 +13,7 @@ from nightshelf.ctr import kernel
 from nightshelf.ctr.architecture import Network
 from nightshelf.ctr.batch import Batch
 from nightshelf.fields import Inputs, Ints, Rows
+from nightshelf.learning.flat import BETA1, BETA2, EPSILON
 from nightshelf.learning.touched import compact, sums_by_place
 
 SPREAD: Final = 0.01
@@ -120,12 +121,12 @@ class Table:
         first, second = self.moments
         weights = self.weights[touched]
         gradients = gradients + decay * weights
-        m = first[touched].lerp_(gradients, 1.0 - kernel.BETA1)
-        v = second[touched].lerp_(gradients.square(), 1.0 - kernel.BETA2)
+        m = first[touched].lerp_(gradients, 1.0 - BETA1)
+        v = second[touched].lerp_(gradients.square(), 1.0 - BETA2)
         first[touched], second[touched] = m, v
-        scale = (1.0 - kernel.BETA2**step) ** -0.5
-        size = rate / (1.0 - kernel.BETA1**step)
-        self.weights[touched] = weights - size * m / (v.sqrt() * scale + kernel.EPSILON)
+        scale = (1.0 - BETA2**step) ** -0.5
+        size = rate / (1.0 - BETA1**step)
+        self.weights[touched] = weights - size * m / (v.sqrt() * scale + EPSILON)
 
     def state(self) -> dict[str, Tensor]:
         """The tensors of a checkpoint."""

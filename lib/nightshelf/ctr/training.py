@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nightshelf.ctr.flat import Flat
+from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.models import build
 from nightshelf.ctr.objective import Clicks, Objective
-from nightshelf.ctr.reader import Shard
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
 from nightshelf.ctr.table import Layout, Looked, Lookup, Table
@@ -22,6 +21,7 @@ from nightshelf.fields import Inputs, Rows
 from nightshelf.learning import checkpoint, progress
 from nightshelf.learning.ahead import ahead
 from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.flat import Flat
 from nightshelf.learning.plan import group_rows, planned
 from nightshelf.learning.precision import LossScale
 from nightshelf.learning.storage import Folder
@@ -130,10 +130,10 @@ class Training:
 
     def _batches(self) -> Iterator[tuple[Rows, Looked]]:
         """What is learnt from of the epoch's batches that are still to come, and its look-ups."""
-        shard = Shard(self.data.folder("train"), self.inputs, self.ranks.rank, self.ranks.size)
+        own = shard(self.data.folder("train"), self.inputs, self.ranks.rank, self.ranks.size)
         order = self.settings.seed * 1_000 + self.state.epoch + 1
         done = self.state.position
-        for n, rows in enumerate(shard.batches(self.plan.sizes(self.ranks.rank), order)):
+        for n, rows in enumerate(own.batches(self.plan.sizes(self.ranks.rank), order)):
             if n >= done:
                 learnt_from = self.objective.rows(rows)
                 yield learnt_from, self.lookup(learnt_from)

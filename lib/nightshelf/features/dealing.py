@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import DS
 from nightshelf.errors import DataQualityError
+from nightshelf.placement import part_keys
 
 BUCKETS = 4_096
 GROUP, PLACE = "row_group", "place"
@@ -25,6 +26,17 @@ class Deal:
     def sizes(self) -> list[int]:
         """The rows of each group."""
         return [len(range(group, self.rows, self.groups)) for group in range(self.groups)]
+
+
+def in_groups(rows: DataFrame, deal: Deal) -> DataFrame:
+    """Rows as `dealt` leaves them -> those of a split: partition n holds group n's, in order."""
+    keys = F.array(*(F.lit(key) for key in part_keys(deal.groups)))
+    return (
+        rows.where(F.col("split") == deal.split)
+        .withColumn("part", F.element_at(keys, F.col(GROUP) + 1))
+        .repartition(deal.groups, "part")
+        .sortWithinPartitions(PLACE)
+    )
 
 
 def deal(split: str, rows: int, rows_a_group: int, ranks: int) -> Deal:

@@ -22,14 +22,13 @@ from nightshelf.columns import (
     Transform,
 )
 from nightshelf.features.cross import Neighbours, Pairs
-from nightshelf.features.dealing import GROUP, PLACE, Deal
+from nightshelf.features.dealing import GROUP, PLACE, Deal, in_groups
 from nightshelf.features.declared import Field
 from nightshelf.features.encoding import Encoding
 from nightshelf.features.moments import MOMENTS, measured, summed
 from nightshelf.features.pairs import combined, position_ids, user_numbers
 from nightshelf.features.sides import Side, encoded_items, encoded_users, packed, unknown, unpacked
 from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Inputs, Rows, Vector
-from nightshelf.placement import part_keys
 from nightshelf.tables.hashing import string_hashes
 
 Batches = Iterable[pa.RecordBatch]
@@ -142,18 +141,11 @@ def row_groups(rows: DataFrame, deal: Deal, made: Encoding, encoding: Encoding) 
 
     made: that of `encoded_rows`; encoding: the same with moments, which may lack some numbers.
     """
-    keys = F.array(*(F.lit(key) for key in part_keys(deal.groups)))
     kept = {field.column for field in encoding.columns("numeric")}
     places = [n for n, field in enumerate(made.columns("numeric")) if field.column in kept]
     task = _Columns(row_type(made.inputs), tuple(places), replace(encoding, vocabularies={}))
-    return (
-        rows.where(F.col("split") == deal.split)
-        .withColumn("part", F.element_at(keys, F.col(GROUP) + 1))
-        .repartition(deal.groups, "part")
-        .sortWithinPartitions(PLACE)
-        .select(_ROW)
-        .mapInArrow(task, training_schema(encoding.inputs))
-    )
+    dealt = in_groups(rows, deal).select(_ROW)
+    return dealt.mapInArrow(task, training_schema(encoding.inputs))
 
 
 def training_schema(inputs: Inputs) -> str:

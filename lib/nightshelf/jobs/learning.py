@@ -7,12 +7,12 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from nightshelf.config import config_hash
-from nightshelf.ctr.fitting import Work, tidy
-from nightshelf.ctr.launch import Launch
+from nightshelf.ctr.fitting import tidy
 from nightshelf.errors import MissingInputError
 from nightshelf.jobs.ranking_model import ranks
+from nightshelf.learning.launch import Launch
+from nightshelf.learning.rank import Work
 from nightshelf.learning.storage import Folder
-from nightshelf.ranking.model import freeze_encoding
 from nightshelf.ranking.registry import Decision
 from nightshelf.runs import Run, Skipped
 from nightshelf.runs.logs import logger
@@ -34,12 +34,11 @@ def check_samples(run: Run, data: str) -> None:
 
 
 def launched(run: Run, work: Work) -> dict[str, Any]:
-    """What rank 0 tells in the end; the model lies in `work.out` then, with its encoding.
+    """What rank 0 tells in the end; the model lies in `work.out` then.
 
     Progress goes to the log. A training that fails and a dry run leave no files.
     """
     config, out = run.config.ctr, Folder(work.out)
-    freeze_encoding(Folder(work.data), out)
     launch = Launch(
         spark=run.spark,
         work=work,

@@ -19,6 +19,7 @@ from nightshelf.jobs import (
     recommend,
     simulate_shop,
     train_ctr,
+    train_text,
     train_towers,
 )
 from nightshelf.jobs.show import show
@@ -37,6 +38,7 @@ STEPS = (
     train_towers.JOB,
     train_ctr.JOB,
     recommend.JOB,
+    train_text.JOB,
     build_search_index.JOB,
     rank_search.JOB,
     evaluate.JOB,
@@ -49,7 +51,7 @@ MODEL = (
     train_ctr.JOB,
 )
 """Steps without which there still are lists, of earlier models or of none."""
-SEARCH = (build_search_index.JOB, rank_search.JOB)
+SEARCH = (train_text.JOB, build_search_index.JOB, rank_search.JOB)
 """Steps without which readers keep the search results that they have."""
 BEFORE_TRAINING = (build_features.JOB, build_samples.JOB)
 """Those of them without which the others have nothing to do."""

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from pyspark.sql import Row
+
 from nightshelf.config import config_hash
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.settings import Settings
@@ -28,10 +30,15 @@ def model_path(run: Run) -> str:
 
 def model_in_use(run: Run, kind: Kind) -> tuple[str, str] | None:
     """(model_id, folder) of the model of a kind that is used on ds; None where there is none."""
+    row = decided(run, kind)
+    return (row["model_id"], located(row["path"], run.store.root)) if row else None
+
+
+def decided(run: Run, kind: Kind) -> Row | None:
+    """The row of ops.models by which a model of a kind is used on ds; None where none is."""
     if run.store.version(OPS_MODELS) is None:
         return None
-    row = in_use(run.read(OPS_MODELS), run.ds, kind)
-    return (row["model_id"], located(row["path"], run.store.root)) if row else None
+    return in_use(run.read(OPS_MODELS), run.ds, kind)
 
 
 def ranking_model(run: Run) -> RankingModel | None:

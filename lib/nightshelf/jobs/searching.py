@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from nightshelf.columns import (
     BRAND,
     CATEGORY,
+    DS,
     EVENT_TYPE,
     ITEM,
     NUMBERS,
@@ -24,6 +25,7 @@ from nightshelf.columns import (
     Transform,
 )
 from nightshelf.errors import MissingInputError
+from nightshelf.jobs.search_model import search_judge
 from nightshelf.jobs.texts import current_texts, known_texts, known_vectors, text_model
 from nightshelf.runs import Run
 from nightshelf.search import results, segments
@@ -40,6 +42,7 @@ from nightshelf.tables import (
     USER_FEATURES,
 )
 from nightshelf.tables.as_of import items_as_of
+from nightshelf.text.judge import JudgeLoader, judged
 from nightshelf.text.model import TextModel
 from nightshelf.text.vectors import encoded
 
@@ -68,7 +71,8 @@ class Searching:
 
     sold [item_id, category, brand, price]: what may be shown. clicks [item_id, click_through].
     vectors [item_id, vector] of what may be shown, and the model that makes those of queries, where
-    the night has them. tastes [segment, item_id, taste], where segments differ.
+    the night has them; texts [item_id, text], and the fine-tuned model that judges them, by its id,
+    likewise. tastes [segment, item_id, taste], where segments differ.
     """
 
     run: Run
@@ -77,10 +81,14 @@ class Searching:
     model: TextModel | None
     vectors: DataFrame | None
     tastes: DataFrame | None
+    texts: DataFrame | None
+    judge: tuple[str, JudgeLoader] | None
 
     @property
     def model_id(self) -> str:
         """What the results are told to be made by."""
+        if self.judge and self.texts:
+            return self.judge[0]
         return self.model.model_id if self.model and self.vectors else "bm25"
 
     def results(self, queries: DataFrame) -> DataFrame:
@@ -96,11 +104,21 @@ class Searching:
             results.Weights(config.k, config.click_weight, config.taste_weight),
         )
         return (
-            found.transform(results.with_relevance(None))
+            found.transform(results.with_relevance(self._judged(found)))
             .transform(ranks)
             .transform(results.with_reasons(queries))
             .select(QUERY, SEGMENT, RANK, ITEM, "score", "reason")
         )
+
+    def _judged(self, found: DataFrame) -> DataFrame | None:
+        """[query, item_id, relevance] of each query's first candidates."""
+        if self.judge is None or self.texts is None:
+            return None
+        pairs = found.transform(results.first(self.run.config.search.rerank))
+        dealt = pairs.join(self.texts, ITEM, "inner").repartition(
+            self.run.spark.sparkContext.defaultParallelism, QUERY
+        )
+        return dealt.transform(judged(self.judge[1]))
 
     def _by_meaning(self, asked: DataFrame) -> DataFrame | None:
         if self.model is None or self.vectors is None:
@@ -123,9 +141,11 @@ def searching(run: Run) -> Iterator[Searching]:
     clicks = _clicks(run).persist()
     model, vectors = _vectors(run, sold)
     tastes = _tastes(run, sold)
-    kept = [frame for frame in (sold, clicks, vectors, tastes) if frame is not None]
+    judge = search_judge(run)
+    texts = _texts(run, sold) if judge else None
+    kept = [frame for frame in (sold, clicks, vectors, tastes, texts) if frame is not None]
     try:
-        yield Searching(run, sold, clicks, model, vectors, tastes)
+        yield Searching(run, sold, clicks, model, vectors, tastes, texts, judge)
     finally:
         for frame in kept:
             frame.unpersist()
@@ -167,6 +187,15 @@ def _vectors(run: Run, sold: DataFrame) -> tuple[TextModel | None, DataFrame | N
         .persist()
     )
     return (None, None) if vectors.isEmpty() else (model, vectors)
+
+
+def _texts(run: Run, sold: DataFrame) -> DataFrame | None:
+    """[item_id, text] of what may be shown."""
+    known = known_texts(run)
+    if known is None:
+        return None
+    texts = known.groupBy(ITEM).agg(F.max_by(TEXT, DS).alias(TEXT))
+    return texts.join(sold.select(ITEM), ITEM, "left_semi").persist()
 
 
 def _tastes(run: Run, sold: DataFrame) -> DataFrame | None:

@@ -6,6 +6,8 @@ from nightshelf.ctr.fitting import Work
 from nightshelf.jobs import ranking_model as model
 from nightshelf.jobs.learning import check_samples, launched, record
 from nightshelf.jobs.training_set import folder
+from nightshelf.learning.storage import Folder
+from nightshelf.ranking.model import freeze_encoding
 from nightshelf.ranking.registry import RANKER, Decision, gate
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -24,6 +26,7 @@ def run(run: Run) -> None:
     check_samples(run, data)
     current = model.model_in_use(run, RANKER)
     out = f"{run.store.root}/{model.model_path(run)}"
+    freeze_encoding(Folder(data), Folder(out))
     told = launched(run, Work(data, out, model.settings(run), current[1] if current else None))
     test, before = (_test(told.get(of, {})) for of in ("metrics", "current"))
     decision = gate(test, before, config.tolerance)

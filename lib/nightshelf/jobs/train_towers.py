@@ -7,7 +7,7 @@ from nightshelf.jobs import two_towers as towers
 from nightshelf.jobs.learning import check_samples, launched, record
 from nightshelf.jobs.training_set import folder
 from nightshelf.learning.storage import Folder
-from nightshelf.ranking.model import encoding_of
+from nightshelf.ranking.model import encoding_of, freeze_encoding
 from nightshelf.ranking.registry import TWO_TOWER, Decision, towers_gate
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -26,6 +26,7 @@ def run(run: Run) -> None:
     check_samples(run, data)
     out = f"{run.store.root}/{path}"
     settings = towers.towers_settings(run, encoding_of(Folder(data)))
+    freeze_encoding(Folder(data), Folder(out))
     told = launched(run, Work(data, out, settings))
     test = {name: told["metrics"][f"test.{name}"] for name in _SHOWN}
     decision = towers_gate(test, config.recall_at)

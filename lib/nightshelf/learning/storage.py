@@ -4,7 +4,9 @@ Ranks run outside Spark's own process: they reach the warehouse by themselves.
 """
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -67,6 +69,16 @@ class Folder:
         with system.open_output_stream(partial) as file:
             file.write(content)
         system.move(partial, path)
+
+    def local(self) -> Path:
+        """The folder on this machine; a copy of its files where it is elsewhere."""
+        system, path = self._at()
+        if isinstance(system, pafs.LocalFileSystem):
+            return Path(path)
+        copy = Path(tempfile.mkdtemp(prefix="nightshelf-"))
+        for name in self.names():
+            (copy / name).write_bytes(self.read(name))
+        return copy
 
     def remove(self, name: str) -> None:
         """Removes a file; nothing where there is none."""

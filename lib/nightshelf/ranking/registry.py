@@ -9,7 +9,8 @@ of the decision on, until a later one. So
 - of several decisions of one `ds` the last told counts: a night run again replaces the model that
   it trained before, and a model restored after the night replaces that night's;
 - a restored model ranks until the next one is promoted: the gate compares that with the restored;
-- two towers and rankers have each their own model in use: a decision about one leaves the other.
+- rankers, two towers and text models have each their own model in use: a decision about one leaves
+  the others.
 """
 
 import difflib
@@ -29,10 +30,16 @@ PROMOTED, REFUSED, RESTORED = "promoted", "refused", "restored"
 
 RANKER: Final = "ranker"
 TWO_TOWER: Final = "two_tower"
+CROSS: Final = "text_cross"
+BI: Final = "text_bi"
 
-Kind = Literal["ranker", "two_tower"]
-KINDS: Final[tuple[Kind, ...]] = (RANKER, TWO_TOWER)
-"""What a model is for: to rank candidates, or to find them. Each kind has its own model in use."""
+Kind = Literal["ranker", "two_tower", "text_cross", "text_bi"]
+KINDS: Final[tuple[Kind, ...]] = (RANKER, TWO_TOWER, CROSS, BI)
+"""What a model is for: to rank candidates, to find them, to judge search results, to encode texts.
+
+Each kind has its own model in use.
+"""
+_NAMED: Final = tuple(kind for kind in KINDS if kind != RANKER)
 
 CALIBRATION_LIMIT: Final = 0.05
 """A larger expected calibration error is refused; so is one above the rate of positives itself."""
@@ -63,14 +70,14 @@ def in_use(models: DataFrame, ds: date, kind: Kind) -> Row | None:
     The newest by (ds, told_at, model_id) of those promoted or restored up to `ds`. Runs at once.
     """
     used = F.col("status").isin(PROMOTED, RESTORED) & (F.col(DS) <= F.lit(ds))
-    of_kind = (F.col("kind") == TWO_TOWER) == F.lit(kind == TWO_TOWER)
+    of_kind = ~F.col("kind").isin(*_NAMED) if kind == RANKER else F.col("kind") == kind
     found = models.where(used & of_kind).orderBy(*newest_first()).limit(1).collect()
     return found[0] if found else None
 
 
 def kind_of(row: Row) -> Kind:
     """What the model of a row of ops.models is for: a ranker's `kind` names its network."""
-    return TWO_TOWER if row["kind"] == TWO_TOWER else RANKER
+    return next((kind for kind in _NAMED if row["kind"] == kind), RANKER)
 
 
 def newest_first() -> tuple[Column, ...]:
@@ -118,6 +125,19 @@ def towers_gate(test: Metrics, k: int) -> Decision:
     if not test["positives"]:
         return Decision(False, "no positive among the test rows to be found")
     return Decision(found > popular, told if found > popular else f"{told}: no better")
+
+
+def text_gate(test: Metrics, before: Metrics) -> Decision:
+    """Whether a fine-tuned text model is used: it has to order results better than before.
+
+    Both `text.judging.judged` of the same test pairs; before: by the text model as it came.
+    """
+    name = "ndcg@10"
+    if not test["groups"]:
+        return Decision(False, "no query among the test pairs has results of different worth")
+    told = f"test nDCG@10 {test[name]:.4f} against {before[name]:.4f} without fine-tuning"
+    better = test[name] > before[name]
+    return Decision(better, told if better else f"{told}: no better")
 
 
 def _unfit(candidate: Metrics) -> str | None:

@@ -17,19 +17,28 @@ LETTERS_A_TOKEN: Final = 24
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokenised texts: ids of each, and cut (N,): whether a text had more than were kept."""
+    """Tokenised texts, or pairs of texts.
+
+    ids of each; cut (N,): whether there was more than was kept; types of the ids, for models that
+    tell the first text of a pair from the second.
+    """
 
     ids: Sequence[Sequence[int]]
     cut: NDArray[np.bool_]
+    types: Sequence[Sequence[int]] | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B texts of at most L tokens: rows (B,) are their places; ids and mask (B, L), mask 0 or 1."""
+    """B texts of at most L tokens: rows (B,) are their places; ids, mask and types (B, L).
+
+    mask: 1 where there is a token. types: None where the model has none.
+    """
 
     rows: Ints
     ids: Ints
     mask: Ints
+    types: Ints | None = None
 
 
 class Tokenizer:
@@ -41,6 +50,24 @@ class Tokenizer:
         self.max_tokens = max_tokens
         self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
         self.padding = int(self._tokenizer.pad_token_id or 0)
+
+    def pairs(self, first: Sequence[str], second: Sequence[str]) -> Tokens:
+        """The tokens of each pair of texts, cleaned; what is too long is cut from the longer one.
+
+        A pair that fills the place there is counts as cut.
+        """
+        letters = self.max_tokens * LETTERS_A_TOKEN
+        told = self._tokenizer(
+            [cleaned(text, letters) for text in first],
+            [cleaned(text, letters) for text in second],
+            truncation="longest_first",
+            max_length=self.max_tokens,
+            return_attention_mask=False,
+            return_token_type_ids=True,
+        )
+        ids = told["input_ids"]
+        cut = np.array([len(own) == self.max_tokens for own in ids], np.bool_)
+        return Tokens(ids, cut, told["token_type_ids"])
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         """The tokens of each text, cleaned."""
@@ -78,4 +105,8 @@ def _padded(rows: Ints, tokens: Tokens, lengths: Ints, padding: int) -> Batch:
     mask = np.arange(own.max())[None, :] < own[:, None]
     ids = np.full(mask.shape, padding, np.int64)
     ids[mask] = np.concatenate([tokens.ids[row] for row in rows])
-    return Batch(rows, ids, mask.astype(np.int64))
+    if tokens.types is None:
+        return Batch(rows, ids, mask.astype(np.int64))
+    types = np.zeros_like(ids)
+    types[mask] = np.concatenate([tokens.types[row] for row in rows])
+    return Batch(rows, ids, mask.astype(np.int64), types)

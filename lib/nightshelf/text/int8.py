@@ -8,13 +8,14 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 
 from nightshelf.errors import ConfigError
 from nightshelf.text.batches import Batch
 from nightshelf.text.encoder import States
 
-NAMES: Final = ("input_ids", "attention_mask")
+NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
 OPSET: Final = 17
 
 
@@ -33,7 +34,7 @@ def quantised(model: torch.nn.Module, told: str = "last_hidden_state") -> bytes:
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 _Only(model, told),
-                (example, example),
+                (example, example, torch.zeros_like(example)),
                 str(whole),
                 input_names=list(NAMES),
                 output_names=["told"],
@@ -57,8 +58,13 @@ def states(content: bytes, threads: int) -> States:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
+    wanted = [own.name for own in session.get_inputs()]
+
     def told(batch: Batch) -> torch.Tensor:
-        found = session.run(None, dict(zip(NAMES, (batch.ids, batch.mask), strict=True)))
+        types = np.zeros_like(batch.ids) if batch.types is None else batch.types
+        given = dict(zip(NAMES, (batch.ids, batch.mask, types), strict=True))
+        # A model that does not tell texts of a pair apart has no such input.
+        found = session.run(None, {name: given[name] for name in wanted})
         return torch.from_numpy(found[0])
 
     return told
@@ -84,9 +90,13 @@ class _Only(torch.nn.Module):
 
     def __init__(self, model: torch.nn.Module, told: str) -> None:
         super().__init__()
-        self.model, self.told = model, told
+        self.model: Any = model
+        self.told = told
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
         """One of the model's results."""
-        found: torch.Tensor = getattr(self.model(input_ids=ids, attention_mask=mask), self.told)
+        given = {"input_ids": ids, "attention_mask": mask}
+        if getattr(self.model.config, "type_vocab_size", 0) > 1:
+            given["token_type_ids"] = types
+        found: torch.Tensor = getattr(self.model(**given), self.told)
         return found

@@ -12,10 +12,10 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from nightshelf import errors
-from nightshelf.ctr.fitting import FAILURE, Work, work_as_rank
 from nightshelf.errors import NightshelfError, RetryLaterError
 from nightshelf.learning import progress
 from nightshelf.learning.distributed import on_spark
+from nightshelf.learning.rank import FAILURE, Work, as_rank
 from nightshelf.learning.storage import Folder
 
 START_SECONDS: Final = 120
@@ -73,7 +73,11 @@ class Launch:
         try:
             # In the main thread: Horovod sets handlers of signals.
             told = on_spark(
-                work_as_rank, (self.work,), self.ranks, self._environment(), START_SECONDS
+                as_rank,
+                (self.work,),
+                self.ranks,
+                self._environment(),
+                START_SECONDS,
             )
         except Exception as error:
             if stalled.is_set():
@@ -89,7 +93,7 @@ class Launch:
         stall = str(self.stall_seconds)
         return {
             **os.environ,
-            "OMP_NUM_THREADS": str(self.work.settings.threads),
+            "OMP_NUM_THREADS": str(self.work.threads),
             "HOROVOD_STALL_CHECK_TIME_SECONDS": str(max(1, self.stall_seconds // 2)),
             "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": stall,
             "HOROVOD_GLOO_TIMEOUT_SECONDS": stall,

@@ -5,16 +5,17 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from nightshelf.ctr.kernel import BETA1, BETA2, EPSILON
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Flat:
     """A network's parameters, which become views of one vector, under Adam.
 
     One vector makes one allreduce, one step of the optimiser and one tensor of a checkpoint.
+    decoupled: weights decay by themselves, not through the gradients (AdamW).
     """
 
-    def __init__(self, network: nn.Module, weight_decay: float) -> None:
+    def __init__(self, network: nn.Module, weight_decay: float, *, decoupled: bool = False) -> None:
         parameters = list(network.parameters())
         self.values = torch.cat([p.detach().flatten() for p in parameters])
         self.gradients = torch.zeros_like(self.values)
@@ -25,7 +26,7 @@ class Flat:
         ):  # fmt: skip
             parameter.data = value
             parameter.grad = gradient
-        self._adam = torch.optim.Adam(
+        self._adam: torch.optim.Adam = (torch.optim.AdamW if decoupled else torch.optim.Adam)(
             [self.values],
             betas=(BETA1, BETA2),
             eps=EPSILON,
@@ -38,7 +39,7 @@ class Flat:
         self.gradients.zero_()
 
     def step(self, rate: float) -> None:
-        """One step of Adam (Kingma & Ba 2015)."""
+        """One step of Adam (Kingma & Ba 2015), or AdamW (Loshchilov & Hutter 2019)."""
         self._adam.param_groups[0]["lr"] = rate
         self._adam.step()
 

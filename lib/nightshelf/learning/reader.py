@@ -12,28 +12,48 @@ two looks at it: readers here go on for ever, and are stopped after the row grou
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from petastorm import make_batch_reader
 
-from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Inputs, Rows
+from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.plan import group_rows
 from nightshelf.learning.storage import Folder
 
 WINDOW_ROWS: Final = 1 << 17
 """About so many rows are shuffled among each other."""
 
 
+class Table(Protocol):
+    """Rows of a training set, as arrays behind each other."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def take(self, rows: Any, /) -> Self:
+        """Some of them: a slice, or their places."""
+
+    @classmethod
+    def joined(cls, some: Sequence[Self], /) -> Self:
+        """The rows of several tables behind one another."""
+
+
+T = TypeVar("T", bound=Table)
+
+
 @dataclass(frozen=True)
-class Shard:
-    """The part of a training set that one rank reads."""
+class Shard(Generic[T]):
+    """The part of a training set that one rank reads.
+
+    decode: the columns of a row group, by name -> its rows.
+    """
 
     folder: Folder
-    inputs: Inputs
+    decode: Callable[[dict[str, Any]], T]
     rank: int = 0
     ranks: int = 1
 
@@ -42,33 +62,33 @@ class Shard:
         files = [name for name in self.folder.names() if name.endswith(".parquet")]
         return len(files[self.rank :: self.ranks])
 
-    def batches(self, sizes: Iterable[int], order: int | None) -> Iterator[Rows]:
+    def batches(self, sizes: Iterable[int], order: int | None) -> Iterator[T]:
         """Batches of the sizes given; shuffled by the seed `order` > 0, else as they lie."""
         source = self._windows(order)
         held, start = next(source), 0
         for size in sizes:
             while start + size > len(held):
                 rest = held.take(slice(start, None))
-                held, start = _joined([rest, next(source)]), 0
+                held, start = held.joined([rest, next(source)]), 0
             yield held.take(slice(start, start + size))
             start += size
 
-    def _windows(self, order: int | None) -> Iterator[Rows]:
+    def _windows(self, order: int | None) -> Iterator[T]:
         generator = np.random.default_rng(order)
         for window in self._gathered(order):
             yield window if order is None else window.take(generator.permutation(len(window)))
 
-    def _gathered(self, order: int | None) -> Iterator[Rows]:
-        gathered: list[Rows] = []
+    def _gathered(self, order: int | None) -> Iterator[T]:
+        gathered: list[T] = []
         for group in self._groups(order):
             gathered.append(group)
             if sum(map(len, gathered)) >= WINDOW_ROWS:
-                yield _joined(gathered)
+                yield gathered[0].joined(gathered)
                 gathered = []
         if gathered:
-            yield _joined(gathered)
+            yield gathered[0].joined(gathered)
 
-    def _groups(self, order: int | None) -> Iterator[Rows]:
+    def _groups(self, order: int | None) -> Iterator[T]:
         _quieten()
         reader = make_batch_reader(
             self.folder.url,
@@ -82,39 +102,30 @@ class Shard:
         )
         try:
             for group in islice(reader, self.groups()):
-                yield encoded(group._asdict(), self.inputs)
+                yield self.decode(group._asdict())
         finally:
             reader.stop()
             reader.join()
 
 
-def encoded(columns: dict[str, Any], inputs: Inputs) -> Rows:
-    """The columns of a row group as `Rows`."""
-    return Rows(
-        ids=_beside(columns, inputs.categorical_columns, np.int32),
-        numbers=_beside(columns, inputs.numeric_columns, np.float32),
-        history=_beside(columns, inputs.history_columns, np.int32),
-        vectors=_beside(columns, inputs.vector_columns, np.float32),
-        labels=_beside(columns, inputs.label_columns, np.float32),
-        weights=np.asarray(columns[WEIGHT_COLUMN], np.float32),
-        users=np.asarray(columns[USER_COLUMN], np.int64),
-    )
-
-
-def _beside(columns: dict[str, Any], names: tuple[str, ...], dtype: type[Any]) -> NDArray[Any]:
-    """(B, C): the columns side by side; (B, 0) of none."""
-    beside = np.empty((len(columns[USER_COLUMN]), len(names)), dtype)
-    for place, name in enumerate(names):
-        beside[:, place] = columns[name]
-    return beside
-
-
-def _joined(some: list[Rows]) -> Rows:
-    if len(some) == 1:
-        return some[0]
-    return Rows(
-        *(np.concatenate(arrays) for arrays in zip(*(r.arrays() for r in some), strict=True))
-    )
+def own_share(
+    folder: Folder,
+    decode: Callable[[dict[str, Any]], T],
+    ranks: Ranks,
+    *,
+    at_once: int,
+    most: int | None = None,
+) -> Iterator[T]:
+    """The rank's share of the rows of a split, or of about `most` of them, as they lie."""
+    groups = group_rows(folder)
+    if ranks.rank >= len(groups):
+        return
+    mine = sum(groups[ranks.rank :: ranks.size])
+    if most is not None:
+        mine = min(mine, -(-most // ranks.size))
+    sizes = [min(at_once, mine - start) for start in range(0, mine, at_once)]
+    own = Shard(folder, decode, ranks.rank, min(ranks.size, len(groups)))
+    yield from own.batches(sizes, None)
 
 
 def _quieten() -> None:

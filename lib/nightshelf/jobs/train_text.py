@@ -1,0 +1,167 @@
+"""Train the text model on what was clicked for queries -> models/<run_id>-text/, ops.models."""
+
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS, ITEM, QUERY, TEXT, TEXT_HASH
+from nightshelf.config import config_hash
+from nightshelf.features.dealing import dealt, in_groups
+from nightshelf.jobs import ranking_model as model
+from nightshelf.jobs.learning import launched, record
+from nightshelf.jobs.search_model import kind_of_training
+from nightshelf.jobs.texts import current_texts, known_texts
+from nightshelf.jobs.training_set import write_split
+from nightshelf.ranking.registry import Decision, text_gate
+from nightshelf.runs import Job, Run, Skipped
+from nightshelf.runs.cli import single
+from nightshelf.runs.logs import logger
+from nightshelf.runs.tracking import check_tracking, track
+from nightshelf.search.clicks import ClickModel, labels, position_based, shown
+from nightshelf.tables import OPS_MODELS, SILVER_EVENTS
+from nightshelf.text import weights
+from nightshelf.text.fine_tuning import Settings, TextWork
+from nightshelf.text.judging import judged
+from nightshelf.text.model import TextModel
+from nightshelf.text.pairs import LABEL, WEIGHT
+from nightshelf.text.training_pairs import splits, tokenised
+
+SECTIONS = ("text", "text_training")
+COUNTS = 2_000_000
+"""Of the pairs most shown, so many (query, item, position) rows teach the click model."""
+
+
+def run(run: Run) -> None:
+    """Trains on the pairs of the last days; the gate decides whether the model is used."""
+    config = run.config.text_training
+    if not (config.enabled and run.config.text.enabled):
+        raise Skipped("text_training.enabled or text.enabled is false")
+    check_tracking(run.config.tracking)
+    text_model = TextModel.of(run.config.text, run.store.root)
+    if text_model.is_lsa:
+        raise Skipped("the text model is lsa, which has no weights to fine-tune")
+    _check_age(run)
+    pairs = _pairs(run).persist()  # counted, dealt, judged by the model as it came
+    data = f"{run.store.root}/training/text/{run.ds.isoformat()}"
+    try:
+        _check_enough(run, pairs)
+        _write(run, pairs, weights.folder_of(text_model.model), data)
+        _train(run, pairs, text_model, data)
+    finally:
+        pairs.unpersist()
+        if run.dry_run:
+            run.store.files.delete(data)
+
+
+def _check_age(run: Run) -> None:
+    """Raises Skipped where the model in use is young enough."""
+    found = model.decided(run, kind_of_training(run))
+    if found is None:
+        return
+    age, most = (run.ds - found[DS]).days, run.config.text_training.every_days
+    if 0 < age < most:
+        raise Skipped(
+            f"{found['model_id']} is {age} days old, fewer than text_training.every_days = {most}"
+        )
+
+
+def _pairs(run: Run) -> DataFrame:
+    """[query, item_id, text, label, weight, split, sample_id, ds]."""
+    config = run.config.text_training
+    first = run.ds - timedelta(days=config.days - 1)
+    events = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
+    counts = events.transform(shown(config.link_seconds)).persist()  # learnt from, labelled
+    texts = known_texts(run)
+    if texts is None or counts.isEmpty():
+        raise Skipped("no impressions that answer a search, or no texts of the items")
+    clicks = _click_model(run, counts, config.prior)
+    newest = texts.transform(current_texts).join(
+        texts.select(TEXT_HASH, TEXT).dropDuplicates([TEXT_HASH]), TEXT_HASH, "inner"
+    )
+    return (
+        counts.transform(lambda c: labels(c, clicks.examination, config.prior))
+        .join(newest.select(ITEM, TEXT), ITEM, "inner")
+        .transform(splits(config.pairs))
+        .withColumn(DS, F.lit(run.ds))
+    )
+
+
+def _click_model(run: Run, counts: DataFrame, prior: float) -> ClickModel:
+    order = (F.desc("shown"), QUERY, ITEM, "position")
+    found = position_based(counts.orderBy(*order).limit(COUNTS).toArrow(), prior=prior)
+    run.tell(examination=[round(float(value), 3) for value in found.examination[:10]])
+    return found
+
+
+def _check_enough(run: Run, pairs: DataFrame) -> None:
+    rows = {row["split"]: row["count"] for row in pairs.groupBy("split").count().collect()}
+    run.rows_in = sum(rows.values())
+    run.tell(pairs=rows)
+    least, together = run.config.text_training.min_pairs, model.ranks(run)
+    if rows.get("train", 0) < least or min(rows.get(s, 0) for s in ("valid", "test")) < together:
+        raise Skipped(f"{rows} pairs, fewer than text_training.min_pairs = {least} to learn from")
+
+
+def _write(run: Run, pairs: DataFrame, folder: Any, data: str) -> None:
+    config, files = run.config.text_training, run.store.files
+    rows, deals = dealt(pairs, config.seed, run.config.samples.rows_a_group, model.ranks(run))
+    files.delete(data)
+    for deal in deals:
+        made = in_groups(rows, deal).transform(tokenised(folder, config.kind, config.max_tokens))
+        write_split(files, made, deal, f"{data}/{deal.split}")
+
+
+def _train(run: Run, pairs: DataFrame, text_model: TextModel, data: str) -> None:
+    kind = kind_of_training(run)
+    path = f"{model.model_path(run)}-text"
+    settings = _settings(run)
+    folder = str(weights.folder_of(text_model.model))
+    told = launched(run, TextWork(folder, data, f"{run.store.root}/{path}", settings))
+    test = {name: told["metrics"][f"test.{name}"] for name in ("ndcg@10", "auc", "groups")}
+    before = _before(pairs, text_model)
+    decision = text_gate(test, before)
+    told["metrics"] |= {f"test.untuned.{name}": value for name, value in before.items()}
+    name = f"{kind}-{run.ds}-{config_hash(run.config, *SECTIONS)[:8]}"
+    _tell(run, name, told, test, decision)
+    if run.dry_run:
+        return
+    record(run, name, kind, path, told, decision, SECTIONS)
+    keys = run.config.text_training.model_dump(mode="json")
+    track(run.config.tracking, name, keys, told["metrics"])
+
+
+def _settings(run: Run) -> Settings:
+    config = run.config.text_training
+    names = {field.name for field in fields(Settings)} - {"threads"}
+    told = config.model_dump(include=names)
+    return Settings(**told, threads=model.settings(run).threads)
+
+
+def _before(pairs: DataFrame, text_model: TextModel) -> dict[str, float]:
+    """How well the model as it came orders the test pairs, by the cosine of query and text."""
+    rows = pairs.where("split = 'test'").orderBy(QUERY, ITEM)
+    test = rows.select(QUERY, TEXT, LABEL, WEIGHT, F.xxhash64(QUERY).alias("group")).toArrow()
+    encode = text_model()
+    queries, texts = (encode(test[name].to_pylist()).vectors for name in (QUERY, TEXT))
+    columns = (test[name].to_numpy() for name in (LABEL, WEIGHT, "group"))
+    return judged(np.sum(queries * texts, axis=1), *columns)
+
+
+def _tell(
+    run: Run, name: str, told: dict[str, Any], test: dict[str, float], decision: Decision
+) -> None:
+    run.rows_out = 1
+    shown = {f"test_{metric}": round(value, 4) for metric, value in test.items()}
+    run.tell(
+        model=name, pairs_s=told["rows_s"], **shown, decision=decision.status, why=decision.why
+    )
+    if not decision.promote:
+        logger().warning("the new text model is not used", why=decision.why)
+
+
+JOB = Job("train_text", run, writes=(OPS_MODELS,))
+main = single(JOB)

@@ -1,0 +1,48 @@
+"""What each rank of a training job runs."""
+
+import json
+import warnings
+from typing import Any, Final, Protocol
+
+from nightshelf.errors import NightshelfError
+from nightshelf.learning import progress
+from nightshelf.learning.distributed import HorovodRanks, Ranks
+from nightshelf.learning.storage import Folder
+
+FAILURE: Final = "failure.json"
+
+
+class Work(Protocol):
+    """A training job; it travels to its ranks, so it has to pickle."""
+
+    @property
+    def out(self) -> str:
+        """The URI of the folder that the model will lie in."""
+
+    @property
+    def threads(self) -> int:
+        """Of a rank."""
+
+    @property
+    def half(self) -> bool:
+        """Whether gradients travel in half precision."""
+
+    def __call__(self, ranks: Ranks, /) -> dict[str, Any]:
+        """What a rank does; tells how it went, the same on every rank."""
+
+
+def as_rank(work: Work) -> dict[str, Any]:
+    """Runs on every rank under Horovod; rank 0's result tells how it went.
+
+    An error that an operator can act on is left in `failure.json` for the driver.
+    """
+    warnings.simplefilter("ignore")  # nobody reads a rank's screen
+    out = Folder(work.out)
+    try:
+        ranks = HorovodRanks(half=work.half)
+        progress.sign_in(out, ranks.rank)
+        return work(ranks)
+    except NightshelfError as error:
+        told = {"kind": type(error).__name__, "message": str(error)}
+        out.write(FAILURE, json.dumps(told).encode())
+        raise

@@ -1,0 +1,138 @@
+"""The networks that are fine-tuned, and what they learn from a batch of pairs."""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nightshelf.errors import ConfigError
+from nightshelf.learning.storage import Folder
+from nightshelf.text.batches import Batch
+from nightshelf.text.encoder import pretrained
+from nightshelf.text.pairs import Pairs
+
+
+class TextNetwork(Protocol):
+    """What is trained: a module that tells a loss and scores of pairs."""
+
+    module: nn.Module
+
+    def loss(self, pairs: Pairs) -> Tensor:
+        """The sum over the rows of the weighted loss."""
+
+    def scores(self, pairs: Pairs) -> Tensor:
+        """(N,): how well each pair matches, larger is better."""
+
+
+class Cross:
+    """Judges a query and an item together, as one text (Nogueira and Cho 2019).
+
+    AutoModelForSequenceClassification with one logit; cross-entropy with labels from 0 to 1.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.module: Any = classifier(folder)
+
+    def logits(self, pairs: Pairs) -> Tensor:
+        """(N,)."""
+        told: Tensor = self.module(**inputs(pairs.batch(0), self.module)).logits[:, 0]
+        return told.float()
+
+    def loss(self, pairs: Pairs) -> Tensor:
+        """The sum over the rows of the weighted cross-entropy."""
+        logits = self.logits(pairs)
+        labels, weights = (
+            torch.from_numpy(a).to(logits.device) for a in (pairs.labels, pairs.weights)
+        )
+        each = nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        return (each * weights).sum()
+
+    def scores(self, pairs: Pairs) -> Tensor:
+        """The logits."""
+        return self.logits(pairs)
+
+
+class Bi:
+    """Encodes queries and items each by itself; learns from the positives of a batch.
+
+    Softmax over the items of the batch with logQ correction (Yi et al. 2019), weighted by label
+    and weight; an item's share of the training rows is how often it is drawn. Other items of the
+    same query, and the same item again, are no negatives.
+    """
+
+    def __init__(self, folder: Path, temperature: float, items: NDArray[np.int64]) -> None:
+        """items: those of all training rows."""
+        self.module: Any = pretrained(folder)
+        self.temperature = temperature
+        self._items, counts = np.unique(items, return_counts=True)
+        self._log_q = np.log(counts / max(1, len(items))).astype(np.float32)
+
+    def vectors(self, pairs: Pairs, text: int) -> Tensor:
+        """(N, D) of length 1."""
+        batch = pairs.batch(text)
+        told = inputs(batch, self.module)
+        states = self.module(**told).last_hidden_state.float()
+        mask = told["attention_mask"].unsqueeze(-1)
+        return nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
+
+    def loss(self, pairs: Pairs) -> Tensor:
+        """The sum over the rows of the weighted cross-entropy of their own item."""
+        logits = self.vectors(pairs, 0) @ self.vectors(pairs, 1).T / self.temperature
+        device = logits.device
+        places = np.searchsorted(self._items, pairs.items).clip(0, len(self._items) - 1)
+        logits = logits - torch.from_numpy(self._log_q[places]).to(device)
+        groups, items = (torch.from_numpy(a).to(device) for a in (pairs.groups, pairs.items))
+        same = (groups[:, None] == groups[None, :]) | (items[:, None] == items[None, :])
+        own = torch.eye(len(pairs), dtype=torch.bool, device=device)
+        logits = logits.masked_fill(same & ~own, float("-inf"))
+        each = nn.functional.cross_entropy(
+            logits, torch.arange(len(pairs), device=device), reduction="none"
+        )
+        return (each * torch.from_numpy(pairs.labels * pairs.weights).to(device)).sum()
+
+    def scores(self, pairs: Pairs) -> Tensor:
+        """The cosines."""
+        return (self.vectors(pairs, 0) * self.vectors(pairs, 1)).sum(1)
+
+
+def inputs(batch: Batch, module: nn.Module) -> dict[str, Tensor]:
+    """What a transformers model is called with."""
+    device = next(module.parameters()).device
+    told = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if batch.types is not None and getattr(module.config, "type_vocab_size", 0) > 1:
+        told["token_type_ids"] = batch.types
+    return {name: torch.from_numpy(array).to(device) for name, array in told.items()}
+
+
+def classifier(folder: Path) -> Any:
+    """The weights of a folder with a head of one logit. Raises ConfigError as `pretrained` does."""
+    from transformers import AutoModelForSequenceClassification
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        return AutoModelForSequenceClassification.from_pretrained(
+            str(folder),
+            num_labels=1,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+        ).eval()
+    except Exception as error:  # transformers raises whatever its readers do
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ConfigError(
+            f"{folder}: the weights cannot be read: {why}; fetch or save them again"
+        ) from None
+
+
+def save(module: Any, tokenizer: Path, folder: Folder) -> None:
+    """Writes weights, configuration and tokenizer, as transformers reads them."""
+    with tempfile.TemporaryDirectory() as place:
+        module.save_pretrained(place)
+        for path in (*Path(place).iterdir(), *tokenizer.glob("*token*"), *tokenizer.glob("vocab*")):
+            folder.write(path.name, path.read_bytes())
