@@ -57,7 +57,7 @@ class TextTrainingConfig(Section):
         30, ge=0, description="an impression so soon after a search of its session answers it"
     )
     pairs: int = Field(
-        4_000, ge=1, description="most (query, item) pairs learnt from, the most looked at first"
+        3_000, ge=1, description="most (query, item) pairs learnt from, the most looked at first"
     )
     min_pairs: int = Field(500, ge=1, description="with fewer pairs, nothing is trained")
     prior: float = Field(
@@ -66,15 +66,18 @@ class TextTrainingConfig(Section):
         description="looks at the mean click rate that each pair begins with",
     )
     max_tokens: int = Field(
-        64, ge=8, le=8_192, description="of a query and an item together, or of each"
+        48, ge=8, le=8_192, description="of a query and an item together, or of each"
     )
     batch_size: int = Field(32, ge=1, description="pairs of a step, over all ranks")
     accumulate: int = Field(1, ge=1, le=1_000, description="batches of a rank added up a step")
-    epochs: int = Field(2, ge=1, le=1_000, description="most passes over the pairs")
+    epochs: int = Field(1, ge=1, le=1_000, description="most passes over the pairs")
     patience: int = Field(0, ge=0, description="epochs without a better valid nDCG before the stop")
     learning_rate: float = Field(5e-5, gt=0, description="its highest, after the warm-up")
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of all steps of a growing rate")
     weight_decay: float = Field(0.01, ge=0, description="of all weights, as AdamW's")
+    embeddings: bool = Field(
+        False, description="words' vectors are learnt, too: half of a small model's weights"
+    )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the layers' arithmetic; fp16 on GPUs only"
     )

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, ITEM, QUERY, TEXT, TEXT_HASH
@@ -86,6 +86,7 @@ def _pairs(run: Run) -> DataFrame:
         counts.transform(lambda c: labels(c, clicks.examination, config.prior))
         .join(newest.select(ITEM, TEXT), ITEM, "inner")
         .transform(splits(config.pairs))
+        .withColumn(WEIGHT, F.col(WEIGHT) / F.avg(WEIGHT).over(Window.partitionBy()))
         .withColumn(DS, F.lit(run.ds))
     )
 

@@ -9,14 +9,14 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Flat:
-    """A network's parameters, which become views of one vector, under Adam.
+    """A network's parameters that are learnt, which become views of one vector, under Adam.
 
     One vector makes one allreduce, one step of the optimiser and one tensor of a checkpoint.
     decoupled: weights decay by themselves, not through the gradients (AdamW).
     """
 
     def __init__(self, network: nn.Module, weight_decay: float, *, decoupled: bool = False) -> None:
-        parameters = list(network.parameters())
+        parameters = [p for p in network.parameters() if p.requires_grad]
         self.values = torch.cat([p.detach().flatten() for p in parameters])
         self.gradients = torch.zeros_like(self.values)
         self.values.grad = self.gradients

@@ -47,6 +47,7 @@ class Settings:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compression: Literal["none", "fp16"] = "none"
     temperature: float = 0.05
+    embeddings: bool = False
     checkpoint_steps: int = 500
     seed: int = 7
     threads: int = 1
@@ -106,6 +107,7 @@ class FineTuning:
             device = torch.device("cuda", ranks.local_rank % torch.cuda.device_count())
         self.device = device
         self.network.module.to(device)
+        self.network.module.get_input_embeddings().requires_grad_(self.settings.embeddings)
         self.flat = Flat(self.network.module, self.settings.weight_decay, decoupled=True)
         groups = group_rows(self.data.folder("train"))
         self.plan = planned(groups, ranks.size, min(self.settings.batch_size, sum(groups)))

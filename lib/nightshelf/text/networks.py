@@ -19,7 +19,7 @@ from nightshelf.text.pairs import Pairs
 class TextNetwork(Protocol):
     """What is trained: a module that tells a loss and scores of pairs."""
 
-    module: nn.Module
+    module: Any
 
     def loss(self, pairs: Pairs) -> Tensor:
         """The sum over the rows of the weighted loss."""
