@@ -51,7 +51,7 @@ def arguments(root: Path) -> list[str]:
     told = ["--set", f"warehouse.root={root}"]
     for key in SMALL:
         told += ["--set", f"simulate.{key}"]
-    return told
+    return [*told, "--set", "text_training.enabled=false"]  # it has a test of its own
 
 
 @pytest.mark.slow
@@ -64,7 +64,8 @@ def test_a_night_without_data_of_ones_own(
     steps = {line["step"]: line for line in first.lines if line["event"] == "step"}
     assert list(steps) == [
         "simulate_shop", "ingest", "build_item_text", "build_item_cf", "build_features",
-        "build_samples", "train_towers", "train_ctr", "recommend", "evaluate",
+        "build_samples", "train_towers", "train_ctr", "recommend", "train_text",
+        "build_search_index", "rank_search", "evaluate",
     ]  # fmt: skip
     assert steps["train_ctr"]["decision"] == "promoted"
     assert steps["recommend"]["ranked_by"].startswith("dcn_v2-2026-01-10-")

@@ -57,9 +57,12 @@ class TextTrainingConfig(Section):
         30, ge=0, description="an impression so soon after a search of its session answers it"
     )
     pairs: int = Field(
-        3_000, ge=1, description="most (query, item) pairs learnt from, the most looked at first"
+        2_000, ge=1, description="most (query, item) pairs learnt from, the most looked at first"
     )
     min_pairs: int = Field(500, ge=1, description="with fewer pairs, nothing is trained")
+    negatives: int = Field(
+        1, ge=0, le=100, description="items drawn for each pair that its query was not shown"
+    )
     prior: float = Field(
         1.0,
         ge=0,

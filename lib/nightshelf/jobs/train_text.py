@@ -28,7 +28,7 @@ from nightshelf.text.fine_tuning import Settings, TextWork
 from nightshelf.text.judging import judged
 from nightshelf.text.model import TextModel
 from nightshelf.text.pairs import LABEL, WEIGHT
-from nightshelf.text.training_pairs import splits, tokenised
+from nightshelf.text.training_pairs import splits, tokenised, with_negatives
 
 SECTIONS = ("text", "text_training")
 COUNTS = 2_000_000
@@ -82,11 +82,14 @@ def _pairs(run: Run) -> DataFrame:
     newest = texts.transform(current_texts).join(
         texts.select(TEXT_HASH, TEXT).dropDuplicates([TEXT_HASH]), TEXT_HASH, "inner"
     )
+    items = newest.select(ITEM, TEXT)
     return (
         counts.transform(lambda c: labels(c, clicks.examination, config.prior))
-        .join(newest.select(ITEM, TEXT), ITEM, "inner")
+        .join(items, ITEM, "inner")
         .transform(splits(config.pairs))
         .withColumn(WEIGHT, F.col(WEIGHT) / F.avg(WEIGHT).over(Window.partitionBy()))
+        .select(QUERY, ITEM, TEXT, LABEL, WEIGHT, "split", "sample_id")
+        .transform(with_negatives(items, config.negatives))
         .withColumn(DS, F.lit(run.ds))
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightshelf.columns import ITEM, QUERY, TEXT, Transform
@@ -37,6 +37,43 @@ def splits(most: int) -> Transform:
         )
 
     return transform
+
+
+def with_negatives(items: DataFrame, each: int) -> Transform:
+    """[query, item_id, text, label, weight, split, sample_id] -> the same and further train rows.
+
+    items [item_id, text]. For each train row `each` items of the catalogue that the pairs do not
+    show for its query, by a hash, with label 0 and weight 1: what a shop shows for a query is of
+    about the kind asked for, and what is far from it would never be seen.
+    """
+
+    def transform(pairs: DataFrame) -> DataFrame:
+        numbered = items.withColumn(
+            "place", F.row_number().over(Window.orderBy(ITEM)) - F.lit(1)
+        ).select("place", ITEM, TEXT)
+        many = F.max("place").over(Window.partitionBy()) + 1
+        drawn = (
+            pairs.where("split = 'train'")
+            .select(QUERY, "sample_id", F.explode(F.sequence(F.lit(1), F.lit(each))).alias("n"))
+            .crossJoin(F.broadcast(numbered.select(many.alias("many")).limit(1)))
+            .withColumn("place", F.pmod(F.xxhash64("sample_id", "n"), "many").cast("int"))
+            .join(numbered, "place", "inner")
+            .join(pairs.select(QUERY, ITEM), [QUERY, ITEM], "left_anti")
+            .dropDuplicates([QUERY, ITEM])
+        )
+        return pairs.unionByName(
+            drawn.select(
+                QUERY,
+                ITEM,
+                TEXT,
+                F.lit(0.0).alias(LABEL),
+                F.lit(1.0).alias(WEIGHT),
+                F.lit("train").alias("split"),
+                F.xxhash64(QUERY, ITEM).alias("sample_id"),
+            )
+        )
+
+    return transform if each else lambda pairs: pairs
 
 
 def tokenised(folder: Path, kind: Literal["cross", "bi"], max_tokens: int) -> Transform:
