@@ -5,7 +5,7 @@ ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-truth: setup  ## Measures the lists by the simulated shop's planted truth:
 
 bench-search: setup  ## Measures how search orders results: bench/results/search.json
 	@$(PYTHON) bench/search.py
+
+bench-text: setup  ## Measures what the text model costs and is worth: bench/results/text.json
+	@$(PYTHON) bench/text.py
 
 bench-page: setup  ## Writes docs/benchmarks.md from bench/results
 	@$(PYTHON) bench/page.py
