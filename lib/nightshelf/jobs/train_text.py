@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, ITEM, QUERY, TEXT, TEXT_HASH
 from nightshelf.config import config_hash
+from nightshelf.errors import ConfigError
 from nightshelf.features.dealing import dealt, in_groups
 from nightshelf.jobs import ranking_model as model
 from nightshelf.jobs.learning import launched, record
@@ -24,6 +25,7 @@ from nightshelf.runs.tracking import check_tracking, track
 from nightshelf.search.clicks import ClickModel, labels, position_based, shown
 from nightshelf.tables import OPS_MODELS, SILVER_EVENTS
 from nightshelf.text import weights
+from nightshelf.text.augment import Augmentation, augmented, read_synonyms
 from nightshelf.text.fine_tuning import Settings, TextWork
 from nightshelf.text.judging import judged
 from nightshelf.text.model import TextModel
@@ -90,8 +92,21 @@ def _pairs(run: Run) -> DataFrame:
         .withColumn(WEIGHT, F.col(WEIGHT) / F.avg(WEIGHT).over(Window.partitionBy()))
         .select(QUERY, ITEM, TEXT, LABEL, WEIGHT, "split", "sample_id")
         .transform(with_negatives(items, config.negatives))
+        .transform(augmented(_augmentation(run)))
+        .withColumn("sample_id", F.xxhash64(QUERY, ITEM, TEXT))
         .withColumn(DS, F.lit(run.ds))
     )
+
+
+def _augmentation(run: Run) -> Augmentation:
+    config = run.config.text_training
+    synonyms = read_synonyms(config.synonyms) if config.synonyms else {}
+    if len(config.back_translation) not in (0, 2):
+        raise ConfigError(
+            f"text_training.back_translation: expected two models, there and back, found "
+            f"{len(config.back_translation)}"
+        )
+    return Augmentation(config.word_dropout, synonyms, config.back_translation)
 
 
 def _click_model(run: Run, counts: DataFrame, prior: float) -> ClickModel:

@@ -37,6 +37,11 @@ def folder_of(model: str) -> Path:
     return _whole(model, _from_hub(model))
 
 
+def hub_folder(model: str) -> Path:
+    """The folder of any transformers model, by its folder or hub name. Raises ConfigError."""
+    return Path(model) if Path(model).is_dir() else _from_hub(model)
+
+
 def fingerprint(folder: Path) -> str:
     """A hash of the weights and the tokenizer: equal where they say the same of every text."""
     digest = hashlib.sha256()
