@@ -1,8 +1,8 @@
 """The keys of the text model: how items' texts become vectors."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nightshelf.config.section import Section
 from nightshelf.config.sources import Strings
@@ -52,6 +52,12 @@ class TextTrainingConfig(Section):
         description="cross: judges a query and an item together, and re-ranks; bi: encodes each "
         "by itself, weights for text.model",
     )
+    learn_from: Literal["searches", "histories"] = Field(
+        "searches",
+        description="searches: clicks on what was shown for queries; histories, of bi: "
+        "gold.samples, a user's newest titles in place of a query",
+    )
+    titles: int = Field(3, ge=1, le=100, description="newest titles of a user that are read")
     every_days: int = Field(
         7, ge=1, description="a model that is younger is kept; 1: a new one every night"
     )
@@ -106,3 +112,11 @@ class TextTrainingConfig(Section):
         "fp32", description="precision in which the night's pairs are judged; int8 by ONNX"
     )
     seed: int = Field(7, ge=0, lt=2**31, description="same seed, ranks and pairs: same model")
+
+    @model_validator(mode="after")
+    def _a_judge_learns_from_searches(self) -> Self:
+        if self.learn_from == "histories" and self.kind == "cross":
+            raise ValueError(
+                "learn_from: histories teach no judge of search results; expected kind bi with it"
+            )
+        return self

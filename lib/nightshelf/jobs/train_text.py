@@ -8,10 +8,11 @@ import numpy as np
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, ITEM, QUERY, TEXT, TEXT_HASH
+from nightshelf.columns import DS, ITEM, QUERY, TEXT, TEXT_HASH, TITLE
 from nightshelf.config import config_hash
 from nightshelf.errors import ConfigError
 from nightshelf.features.dealing import dealt, in_groups
+from nightshelf.feedback import positive_events
 from nightshelf.jobs import ranking_model as model
 from nightshelf.jobs.learning import launched, record
 from nightshelf.jobs.search_model import kind_of_training
@@ -22,14 +23,16 @@ from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.runs.logs import logger
 from nightshelf.runs.tracking import check_tracking, track
-from nightshelf.search.clicks import ClickModel, labels, position_based, shown
-from nightshelf.tables import OPS_MODELS, SILVER_EVENTS
+from nightshelf.search.clicks import labels, position_based, shown
+from nightshelf.tables import OPS_MODELS, SAMPLES, SILVER_EVENTS, SILVER_ITEMS
+from nightshelf.tables.as_of import items_as_of
 from nightshelf.text import weights
 from nightshelf.text.augment import Augmentation, augmented, read_synonyms
 from nightshelf.text.fine_tuning import Settings, TextWork
 from nightshelf.text.judging import judged
 from nightshelf.text.model import TextModel
 from nightshelf.text.pairs import LABEL, WEIGHT
+from nightshelf.text.recent import recent_titles
 from nightshelf.text.training_pairs import splits, tokenised, with_negatives
 
 SECTIONS = ("text", "text_training")
@@ -74,20 +77,17 @@ def _check_age(run: Run) -> None:
 def _pairs(run: Run) -> DataFrame:
     """[query, item_id, text, label, weight, split, sample_id, ds]."""
     config = run.config.text_training
-    first = run.ds - timedelta(days=config.days - 1)
-    events = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
-    counts = events.transform(shown(config.link_seconds)).persist()  # learnt from, labelled
     texts = known_texts(run)
-    if texts is None or counts.isEmpty():
-        raise Skipped("no impressions that answer a search, or no texts of the items")
-    clicks = _click_model(run, counts, config.prior)
-    newest = texts.transform(current_texts).join(
-        texts.select(TEXT_HASH, TEXT).dropDuplicates([TEXT_HASH]), TEXT_HASH, "inner"
+    if texts is None:
+        raise Skipped("the shop tells no texts of its items")
+    items = (
+        texts.transform(current_texts)
+        .join(texts.select(TEXT_HASH, TEXT).dropDuplicates([TEXT_HASH]), TEXT_HASH, "inner")
+        .select(ITEM, TEXT)
     )
-    items = newest.select(ITEM, TEXT)
+    labelled = _from_searches(run) if config.learn_from == "searches" else _from_histories(run)
     return (
-        counts.transform(lambda c: labels(c, clicks.examination, config.prior))
-        .join(items, ITEM, "inner")
+        labelled.join(items, ITEM, "inner")
         .transform(splits(config.pairs))
         .withColumn(WEIGHT, F.col(WEIGHT) / F.avg(WEIGHT).over(Window.partitionBy()))
         .select(QUERY, ITEM, TEXT, LABEL, WEIGHT, "split", "sample_id")
@@ -96,6 +96,35 @@ def _pairs(run: Run) -> DataFrame:
         .withColumn("sample_id", F.xxhash64(QUERY, ITEM, TEXT))
         .withColumn(DS, F.lit(run.ds))
     )
+
+
+def _from_searches(run: Run) -> DataFrame:
+    """[query, item_id, label, weight] of what was shown for queries on the last days."""
+    config = run.config.text_training
+    first = run.ds - timedelta(days=config.days - 1)
+    events = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
+    counts = events.transform(shown(config.link_seconds)).persist()  # learnt from, labelled
+    if counts.isEmpty():
+        raise Skipped("no impressions that answer a search")
+    order = (F.desc("shown"), QUERY, ITEM, "position")
+    clicks = position_based(counts.orderBy(*order).limit(COUNTS).toArrow(), prior=config.prior)
+    run.tell(examination=[round(float(value), 3) for value in clicks.examination[:10]])
+    return counts.transform(lambda c: labels(c, clicks.examination, config.prior))
+
+
+def _from_histories(run: Run) -> DataFrame:
+    """[query, item_id, label, weight] of gold.samples on the last days."""
+    config, feedback = run.config.text_training, run.config.feedback
+    if run.store.version(SAMPLES) is None:
+        raise Skipped("no gold.samples to learn from")
+    first = run.ds - timedelta(days=config.days - 1)
+    samples = run.read(SAMPLES, until=run.ds).where(F.col(DS) >= F.lit(first))
+    events = run.read(SILVER_EVENTS, until=run.ds)
+    positives = events.transform(positive_events(feedback.weights, feedback.positive_rating))
+    items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).where(F.trim(TITLE) != "")
+    asked = samples.transform(recent_titles(positives, items.select(ITEM, TITLE), config.titles))
+    label = F.col("labels")[run.config.samples.tasks[0]]
+    return asked.groupBy(QUERY, ITEM).agg(F.max(label).alias(LABEL), F.max(WEIGHT).alias(WEIGHT))
 
 
 def _augmentation(run: Run) -> Augmentation:
@@ -107,13 +136,6 @@ def _augmentation(run: Run) -> Augmentation:
             f"{len(config.back_translation)}"
         )
     return Augmentation(config.word_dropout, synonyms, config.back_translation)
-
-
-def _click_model(run: Run, counts: DataFrame, prior: float) -> ClickModel:
-    order = (F.desc("shown"), QUERY, ITEM, "position")
-    found = position_based(counts.orderBy(*order).limit(COUNTS).toArrow(), prior=prior)
-    run.tell(examination=[round(float(value), 3) for value in found.examination[:10]])
-    return found
 
 
 def _check_enough(run: Run, pairs: DataFrame) -> None:
