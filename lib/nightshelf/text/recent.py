@@ -9,8 +9,8 @@ from nightshelf.columns import DS, EVENT_TS, ITEM, QUERY, TITLE, USER, Transform
 def recent_titles(positives: DataFrame, titles: DataFrame, n: int) -> Transform:
     """[user_id, ds, …] -> the same with `query`: the titles of the user's n newest items before ds.
 
-    positives [user_id, item_id, event_ts, ds]: what speaks for an item. titles [item_id, title]: one
-    row each. Newest first, a line each. Rows of users without any are left out.
+    positives [user_id, item_id, event_ts, ds]: what speaks for an item. titles [item_id, title]:
+    one row each. Newest first, a line each. Rows of users without any are left out.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
