@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from safetensors.numpy import load_file
+from transformers import BertConfig, BertForSequenceClassification
 
-from nightshelf.errors import DataQualityError
+from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.learning.distributed import Alone
 from nightshelf.learning.launch import Launch
 from nightshelf.learning.plan import group_rows, planned
@@ -20,6 +21,7 @@ from nightshelf.text import fine_tuning
 from nightshelf.text.fine_tuning import FineTuning, Settings, TextWork, fit
 from nightshelf.text.judge import JudgeLoader
 from nightshelf.text.judging import judged
+from nightshelf.text.networks import thin
 from nightshelf.text.pairs import batches, shard
 from tests.text import pair_sets
 from tests.text.tiny import save
@@ -77,6 +79,34 @@ def test_two_encoders_learn_to_find(weights: Path, tmp_path: Path) -> None:
     told = fit(work(weights, data, tmp_path / "out", kind="bi", temperature=0.1), Alone())
     assert told["losses"][-1] < told["losses"][0]
     assert told["metrics"]["test.auc"] > untrained["auc"] + 0.01
+
+
+def test_a_student_learns_what_its_teacher_says(weights: Path, data: Path, tmp_path: Path) -> None:
+    fit(work(weights, data, tmp_path / "teacher", patience=9), Alone())
+    teacher = str(tmp_path / "teacher")
+    student = TextWork(
+        teacher, str(data), str(tmp_path / "out"), dataclasses.replace(SETTINGS, layers=1), teacher
+    )
+    fit(student, Alone())
+    names = [name for name in values(tmp_path / "out") if ".layer." in name]
+    assert {name.split(".layer.")[1][0] for name in names} == {"0"}
+    pairs = ["blue mug", "red shoe", "blue mug"], ["red mug", "blue mug", "red lamp"]
+    judges = (JudgeLoader(str(tmp_path / n), "fp32", 16, 256)() for n in ("teacher", "out"))
+    says, learnt = (judge(*pairs) for judge in judges)
+    assert np.abs(says - learnt).max() < 0.15
+
+
+@pytest.mark.parametrize(("layers", "kept"), [(1, [5]), (2, [2, 5]), (3, [1, 3, 5]), (6, range(6))])
+def test_layers_are_left_out_evenly(layers: int, kept: Any) -> None:
+    config = BertConfig(
+        vocab_size=8, hidden_size=4, num_hidden_layers=6, num_attention_heads=1, intermediate_size=4
+    )
+    module = BertForSequenceClassification(config)
+    before = list(module.bert.encoder.layer)
+    thin(module, layers)
+    assert [before.index(layer) for layer in module.bert.encoder.layer] == list(kept)
+    with pytest.raises(ConfigError, match="expected 1 to"):
+        thin(module, layers + 1)
 
 
 def test_words_vectors_are_learnt_only_where_wanted(

@@ -108,6 +108,12 @@ class TextTrainingConfig(Section):
         (), description="two translation models, there and back: likewise, translated"
     )
     checkpoint_steps: int = Field(500, ge=1, description="steps from one checkpoint to the next")
+    student_layers: int | None = Field(
+        None,
+        ge=1,
+        description="a model of only so many of the layers learns what the trained one says, "
+        "and judges in its place; null: none",
+    )
     scoring: Literal["fp32", "bf16", "int8"] = Field(
         "fp32", description="precision in which the night's pairs are judged; int8 by ONNX"
     )

@@ -1,6 +1,6 @@
 """Train the text model on what was clicked for queries -> models/<run_id>-text/, ops.models."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from nightshelf.jobs.learning import launched, record
 from nightshelf.jobs.search_model import kind_of_training
 from nightshelf.jobs.texts import current_texts, known_texts
 from nightshelf.jobs.training_set import write_split
+from nightshelf.learning.storage import Folder
 from nightshelf.ranking.registry import Decision, text_gate
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -161,7 +162,11 @@ def _train(run: Run, pairs: DataFrame, text_model: TextModel, data: str) -> None
     path = f"{model.model_path(run)}-text"
     settings = _settings(run)
     folder = str(weights.folder_of(text_model.model))
-    told = launched(run, TextWork(folder, data, f"{run.store.root}/{path}", settings))
+    out = f"{run.store.root}/{path}"
+    told = launched(run, TextWork(folder, data, out, settings))
+    layers = run.config.text_training.student_layers
+    if layers is not None and not run.dry_run:
+        told, path = _student(run, data, out, path, told)
     test = {name: told["metrics"][f"test.{name}"] for name in ("ndcg@10", "auc", "groups")}
     before = _before(pairs, text_model)
     decision = text_gate(test, before)
@@ -175,9 +180,22 @@ def _train(run: Run, pairs: DataFrame, text_model: TextModel, data: str) -> None
     track(run.config.tracking, name, keys, told["metrics"])
 
 
+def _student(
+    run: Run, data: str, teacher: str, path: str, told: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """What the student's training tells, and its folder below the root."""
+    settings = replace(_settings(run), layers=run.config.text_training.student_layers)
+    own = f"{path}-student"
+    out = f"{run.store.root}/{own}"
+    found = launched(run, TextWork(str(Folder(teacher).local()), data, out, settings, teacher))
+    found["metrics"] |= {f"teacher.{n}": value for n, value in told["metrics"].items()}
+    run.tell(teacher_ndcg=round(told["metrics"]["test.ndcg@10"], 4))
+    return found, own
+
+
 def _settings(run: Run) -> Settings:
     config = run.config.text_training
-    names = {field.name for field in fields(Settings)} - {"threads"}
+    names = {field.name for field in fields(Settings)} - {"threads", "layers"}
     told = config.model_dump(include=names)
     return Settings(**told, threads=model.settings(run).threads)
 

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -48,6 +48,7 @@ class Settings:
     compression: Literal["none", "fp16"] = "none"
     temperature: float = 0.05
     embeddings: bool = False
+    layers: int | None = None
     checkpoint_steps: int = 500
     seed: int = 7
     threads: int = 1
@@ -55,12 +56,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class TextWork:
-    """One training job: the weights' folder, URIs of the training set and of the model's folder."""
+    """One training job: the weights' folder, URIs of the training set and of the model's folder.
+
+    teacher: the folder of a trained cross-encoder, whose probabilities are learnt in place of the
+    labels (Hinton et al. 2015); None: the labels.
+    """
 
     weights: str
     data: str
     out: str
     settings: Settings
+    teacher: str | None = None
 
     @property
     def threads(self) -> int:
@@ -102,11 +108,14 @@ class FineTuning:
         self.data, self.out = Folder(work.data), Folder(work.out)
         torch.manual_seed(self.settings.seed)  # the head of a classifier is new
         self.network = self._network(Path(work.weights))
+        self.teacher = networks.Cross(Folder(work.teacher).local()) if work.teacher else None
         device = torch.device("cpu")
         if torch.cuda.is_available():
             device = torch.device("cuda", ranks.local_rank % torch.cuda.device_count())
         self.device = device
-        self.network.module.to(device)
+        for network in (self.network, self.teacher):
+            if network is not None:
+                network.module.to(device)
         self.network.module.get_input_embeddings().requires_grad_(self.settings.embeddings)
         self.flat = Flat(self.network.module, self.settings.weight_decay, decoupled=True)
         groups = group_rows(self.data.folder("train"))
@@ -116,7 +125,7 @@ class FineTuning:
 
     def _network(self, weights: Path) -> networks.TextNetwork:
         if self.settings.kind == "cross":
-            return networks.Cross(weights)
+            return networks.Cross(weights, self.settings.layers)
         train = own_share(self.data.folder("train"), decoded, self.ranks, at_once=ROWS)
         items = [rows.items for rows in train] or [np.empty(0, np.int64)]
         every = self.ranks.gathered(np.concatenate(items))
@@ -150,7 +159,7 @@ class FineTuning:
             if n < done:
                 continue
             everybody = self.plan.all_sizes(state.position)
-            loss = self._step(pairs, everybody, self._rate(steps))
+            loss = self._step(self._taught(pairs), everybody, self._rate(steps))
             state.step, state.position = state.step + 1, state.position + 1
             state.epoch_loss += loss
             state.rows += everybody
@@ -161,6 +170,12 @@ class FineTuning:
             ):
                 self._keep()
         state.seconds += time.monotonic() - began
+
+    def _taught(self, pairs: Pairs) -> Pairs:
+        """The pairs with what the teacher says for labels, where there is one."""
+        if self.teacher is None:
+            return pairs
+        return replace(pairs, labels=self.teacher.probabilities(pairs))
 
     def _rate(self, steps: int) -> float:
         settings = self.settings

@@ -32,15 +32,24 @@ class Cross:
     """Judges a query and an item together, as one text (Nogueira and Cho 2019).
 
     AutoModelForSequenceClassification with one logit; cross-entropy with labels from 0 to 1.
+    layers: of the weights' layers only so many, evenly spread, as DistilBERT begins (Sanh et al.
+    2019); None: all.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, layers: int | None = None) -> None:
         self.module: Any = classifier(folder)
+        if layers is not None:
+            thin(self.module, layers)
 
     def logits(self, pairs: Pairs) -> Tensor:
         """(N,)."""
         told: Tensor = self.module(**inputs(pairs.batch(0), self.module)).logits[:, 0]
         return told.float()
+
+    def probabilities(self, pairs: Pairs) -> NDArray[np.float32]:
+        """(N,): what a student shall learn to say."""
+        with torch.inference_mode():
+            return np.asarray(torch.sigmoid(self.logits(pairs)).cpu().numpy())
 
     def loss(self, pairs: Pairs) -> Tensor:
         """The sum over the rows of the weighted cross-entropy."""
@@ -128,6 +137,26 @@ def classifier(folder: Path) -> Any:
         raise ConfigError(
             f"{folder}: the weights cannot be read: {why}; fetch or save them again"
         ) from None
+
+
+def thin(module: Any, layers: int) -> None:
+    """Leaves `layers` of the module's layers, evenly spread, the last among them.
+
+    Raises ConfigError where it has fewer, or keeps them in no list.
+    """
+    there = int(module.config.num_hidden_layers)
+    lists = [m for m in module.modules() if isinstance(m, nn.ModuleList) and len(m) == there]
+    if not 1 <= layers <= there or len(lists) != 1:
+        raise ConfigError(
+            f"text_training.student_layers: expected 1 to {there}, the layers of the text model, "
+            f"found {layers}"
+        )
+    kept = [(n + 1) * there // layers - 1 for n in range(layers)]
+    own = [lists[0][n] for n in kept]
+    del lists[0][layers:]
+    for place, layer in enumerate(own):
+        lists[0][place] = layer
+    module.config.num_hidden_layers = layers
 
 
 def save(module: Any, tokenizer: Path, folder: Folder) -> None:
