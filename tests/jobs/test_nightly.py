@@ -34,7 +34,7 @@ TABLES = (
 LAST = "2026-01-10"
 PLAIN = (
     *("--set", "ctr.enabled=false", "--set", "towers.enabled=false"),
-    *("--set", "text.enabled=false"),
+    *("--set", "text.enabled=false", "--set", "search.enabled=false"),
 )
 """Five users are no samples to learn from; finding that out takes its time."""
 
