@@ -13,10 +13,10 @@ from nightshelf.ctr.models import TWO_TOWER
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.towers import fit_towers
 from nightshelf.ctr.trained import Trained
-from nightshelf.ctr.training import BEST, CHECKPOINTS, Training
+from nightshelf.ctr.training import Training
 from nightshelf.fields import Inputs
-from nightshelf.learning import progress
 from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.state import BEST
 from nightshelf.learning.storage import Folder
 
 TRAIN_ROWS: Final = 500_000
@@ -31,16 +31,6 @@ class Work:
     out: str
     settings: Settings
     current: str | None = None
-
-    @property
-    def threads(self) -> int:
-        """Of a rank."""
-        return self.settings.threads
-
-    @property
-    def half(self) -> bool:
-        """Whether gradients travel in half precision."""
-        return self.settings.compression == "fp16"
 
     def __call__(self, ranks: Ranks) -> dict[str, Any]:
         """What each rank runs: `fit`."""
@@ -74,17 +64,6 @@ def fit(work: Work, ranks: Ranks) -> dict[str, Any]:
     if ranks.rank == 0:
         model.save(out, told={"told": told})
     return told
-
-
-def tidy(out: Folder, keep: bool) -> None:
-    """Removes what only a training that goes on would need, or all of it."""
-    if not keep:
-        out.delete()
-        return
-    out.folder(CHECKPOINTS).delete()
-    for name in out.names():
-        if name.startswith((BEST, "rank-")) or name == progress.NAME:
-            out.remove(name)
 
 
 def _judged(model: Trained, work: Work, valid: Answers, ranks: Ranks) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from nightshelf.ctr.models.two_tower import TwoTower
 from nightshelf.ctr.recall import Popularity, judged
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.trained import Trained
-from nightshelf.ctr.training import BEST, Training
+from nightshelf.ctr.training import Training
 from nightshelf.fields import Inputs, Rows
 from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.state import BEST
 from nightshelf.learning.storage import Folder
 
 

@@ -1,12 +1,9 @@
 """The training of a model by one of its ranks; all ranks run the same."""
 
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,35 +17,12 @@ from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Inputs, Rows
 from nightshelf.learning import checkpoint, progress
 from nightshelf.learning.ahead import ahead
-from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.distributed import Ranks, device_of
 from nightshelf.learning.flat import Flat
 from nightshelf.learning.plan import group_rows, planned
 from nightshelf.learning.precision import LossScale
+from nightshelf.learning.state import BEST, CHECKPOINTS, State, resumable
 from nightshelf.learning.storage import Folder
-
-CHECKPOINTS: Final = "checkpoints"
-BEST: Final = "best"
-
-
-@dataclass
-class State:
-    """Where a training stands, beside its tensors.
-
-    position: the steps of the epoch so far. values: what the objective judged each epoch by.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    position: int = 0
-    best_value: float = 0.0
-    best_epoch: int = -1
-    losses: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    epoch_loss: float = 0.0
-    scale: float = 1.0
-    rows: int = 0
-    seconds: float = 0.0
-    epoch_seconds: list[float] = field(default_factory=list)
 
 
 class Training:
@@ -80,7 +54,6 @@ class Training:
         self.plan = planned(groups, ranks.size, settings.batch(sum(groups)))
         self.state = State(scale=LossScale.of(settings.precision).value)
         self.lookup = Lookup(self.layout)
-        self.shared_loss = 0.0
 
     def run(self) -> State:
         """Trains to the end, from the newest whole checkpoint on where there is one."""
@@ -100,16 +73,11 @@ class Training:
         told = None
         if self.ranks.rank == 0:
             told = progress.Progress(self.out, self.plan.steps * self.settings.epochs)
-        while not self._over():
+        while not self.state.is_over(self.settings.epochs, self.settings.patience):
             self._epoch(step, told)
             self._judge()
             self._keep()
         return self.state
-
-    def _over(self) -> bool:
-        state = self.state
-        waited = len(state.values) - 1 - state.best_epoch if state.values else 0
-        return state.epoch >= self.settings.epochs or waited > self.settings.patience
 
     def _epoch(self, step: Step, told: progress.Progress | None) -> None:
         state, plan, began = self.state, self.plan, time.monotonic()
@@ -143,40 +111,20 @@ class Training:
         state = self.state
         model = self.model()
         value = self.objective.judge(model, self.ranks)
-        state.values.append(value)
-        state.epoch_seconds.append(state.seconds - sum(state.epoch_seconds))
-        self._add_up_losses()
-        state.losses.append(state.epoch_loss / (self.plan.rows * self.objective.share))
-        if state.best_epoch < 0 or value > state.best_value:
-            state.best_value, state.best_epoch = value, state.epoch
-            if self.ranks.rank == 0:
-                model.save(self.out, BEST)
-        state.epoch, state.position, state.epoch_loss = state.epoch + 1, 0, 0.0
-        self.shared_loss = 0.0
+        state.add_up_loss(self.ranks)
+        if state.end_epoch(value, self.plan.rows * self.objective.share) and self.ranks.rank == 0:
+            model.save(self.out, BEST)
 
     def told(self) -> dict[str, Any]:
-        """How it went: rows a second of all ranks, and what each epoch lost and took."""
-        state = self.state
-        return {
-            "rows_s": round(state.rows / state.seconds) if state.seconds else 0,
-            "steps": state.step,
-            "rows": self.plan.rows,
-            "losses": state.losses,
-            "epoch_seconds": state.epoch_seconds,
-            "best_epoch": state.best_epoch + 1,
-        }
+        """How it went; see `State.told`."""
+        return self.state.told(self.plan.rows)
 
     def model(self) -> Trained:
         """The model as it is now, not calibrated; its tensors are the training's own."""
         return Trained(self.settings.architecture, self.inputs, self.network, self.table.weights)
 
-    def _add_up_losses(self) -> None:
-        """Makes `epoch_loss` that of all ranks, so that a checkpoint tells it whole."""
-        sums = self.ranks.gathered(np.array([self.state.epoch_loss - self.shared_loss]))
-        self.state.epoch_loss = self.shared_loss = self.shared_loss + float(sums.sum())
-
     def _keep(self) -> None:
-        self._add_up_losses()
+        self.state.add_up_loss(self.ranks)
         if self.ranks.rank == 0:
             folder = self.out.folder(CHECKPOINTS)
             checkpoint.keep(folder, self.state.step, self._tensors(), self._told())
@@ -195,26 +143,15 @@ class Training:
 
     def _resume(self) -> None:
         """Goes on from the newest whole checkpoint of the same settings."""
-        found = checkpoint.newest(self.out.folder(CHECKPOINTS))
+        found = resumable(self.out, self._told())
         if found is None:
             return
         tensors, told = found
-        same = json.loads(json.dumps(self._told()))
-        if any(told[name] != same[name] for name in ("settings", "ranks")):
-            return  # another training's: begin anew
         self.flat.load(_part(tensors, "layers"))
         self.table.load(_part(tensors, "table"))
         for name, buffer in self.network.named_buffers():
             buffer.copy_(tensors[f"buffers.{name}"])
-        self.state = State(**{name: told[name] for name in vars(self.state)})
-        self.shared_loss = self.state.epoch_loss
-
-
-def device_of(ranks: Ranks) -> torch.device:
-    """A GPU for each rank of a machine that has them, else its CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", ranks.local_rank % torch.cuda.device_count())
+        self.state = State.of(told)
 
 
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

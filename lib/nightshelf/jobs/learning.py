@@ -7,11 +7,11 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from nightshelf.config import config_hash
-from nightshelf.ctr.fitting import tidy
 from nightshelf.errors import MissingInputError
 from nightshelf.jobs.ranking_model import ranks
 from nightshelf.learning.launch import Launch
 from nightshelf.learning.rank import Work
+from nightshelf.learning.state import tidy
 from nightshelf.learning.storage import Folder
 from nightshelf.ranking.registry import Decision
 from nightshelf.runs import Run, Skipped

@@ -133,6 +133,13 @@ class HorovodRanks:
         return bool(by_rows < 2 * (self.size - 1) / self.size * rows * width * each)
 
 
+def device_of(ranks: Ranks) -> torch.device:
+    """A GPU for each rank of a machine that has them, else its CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", ranks.local_rank % torch.cuda.device_count())
+
+
 def on_spark(
     work: Callable[..., Any],
     arguments: tuple[Any, ...],

@@ -93,7 +93,7 @@ class Launch:
         stall = str(self.stall_seconds)
         return {
             **os.environ,
-            "OMP_NUM_THREADS": str(self.work.threads),
+            "OMP_NUM_THREADS": str(self.work.settings.threads),
             "HOROVOD_STALL_CHECK_TIME_SECONDS": str(max(1, self.stall_seconds // 2)),
             "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": stall,
             "HOROVOD_GLOO_TIMEOUT_SECONDS": stall,

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from nightshelf.errors import NightshelfError
 from nightshelf.learning import progress
@@ -12,20 +12,31 @@ from nightshelf.learning.storage import Folder
 FAILURE: Final = "failure.json"
 
 
-class Work(Protocol):
-    """A training job; it travels to its ranks, so it has to pickle."""
-
-    @property
-    def out(self) -> str:
-        """The URI of the folder that the model will lie in."""
+class Settings(Protocol):
+    """What the ranks of a training are started with: threads of each, how gradients travel."""
 
     @property
     def threads(self) -> int:
         """Of a rank."""
 
     @property
-    def half(self) -> bool:
-        """Whether gradients travel in half precision."""
+    def compression(self) -> Literal["none", "fp16"]:
+        """Of the gradients."""
+
+
+class Work(Protocol):
+    """A training job; it travels to its ranks, so it has to pickle.
+
+    out: the URI of the folder that the model will lie in.
+    """
+
+    @property
+    def out(self) -> str:
+        """The folder."""
+
+    @property
+    def settings(self) -> Settings:
+        """How it is trained."""
 
     def __call__(self, ranks: Ranks, /) -> dict[str, Any]:
         """What a rank does; tells how it went, the same on every rank."""
@@ -39,7 +50,7 @@ def as_rank(work: Work) -> dict[str, Any]:
     warnings.simplefilter("ignore")  # nobody reads a rank's screen
     out = Folder(work.out)
     try:
-        ranks = HorovodRanks(half=work.half)
+        ranks = HorovodRanks(half=work.settings.compression == "fp16")
         progress.sign_in(out, ranks.rank)
         return work(ranks)
     except NightshelfError as error:

@@ -1,9 +1,8 @@
 """Fine-tuning of a text model by one of its ranks; all ranks run the same."""
 
-import json
 import math
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,19 +13,18 @@ from numpy.typing import NDArray
 from nightshelf.errors import DataQualityError
 from nightshelf.learning import checkpoint, progress
 from nightshelf.learning.ahead import ahead
-from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.distributed import Ranks, device_of
 from nightshelf.learning.flat import Flat
 from nightshelf.learning.plan import group_rows, planned
 from nightshelf.learning.precision import LossScale, arithmetic
 from nightshelf.learning.rates import rate
 from nightshelf.learning.reader import own_share
+from nightshelf.learning.state import BEST, CHECKPOINTS, State, resumable
 from nightshelf.learning.storage import Folder
 from nightshelf.text import networks
 from nightshelf.text.judging import judged
 from nightshelf.text.pairs import Pairs, batches, decoded, shard
 
-CHECKPOINTS: Final = "checkpoints"
-BEST: Final = "best"
 ROWS: Final = 4_096
 LONGEST_GRADIENT: Final = 1.0
 """Gradients of a step are made no longer than that: a rare pair may have very large ones."""
@@ -68,36 +66,9 @@ class TextWork:
     settings: Settings
     teacher: str | None = None
 
-    @property
-    def threads(self) -> int:
-        """Of a rank."""
-        return self.settings.threads
-
-    @property
-    def half(self) -> bool:
-        """Whether gradients travel in half precision."""
-        return self.settings.compression == "fp16"
-
     def __call__(self, ranks: Ranks) -> dict[str, Any]:
         """What each rank runs: `fit`."""
         return fit(self, ranks)
-
-
-@dataclass
-class State:
-    """Where a training stands, beside its tensors; position: the steps of the epoch so far."""
-
-    step: int = 0
-    epoch: int = 0
-    position: int = 0
-    best_value: float = 0.0
-    best_epoch: int = -1
-    losses: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    epoch_loss: float = 0.0
-    scale: float = 1.0
-    rows: int = 0
-    seconds: float = 0.0
 
 
 class FineTuning:
@@ -109,13 +80,10 @@ class FineTuning:
         torch.manual_seed(self.settings.seed)  # the head of a classifier is new
         self.network = self._network(Path(work.weights))
         self.teacher = networks.Cross(Folder(work.teacher).local()) if work.teacher else None
-        device = torch.device("cpu")
-        if torch.cuda.is_available():
-            device = torch.device("cuda", ranks.local_rank % torch.cuda.device_count())
-        self.device = device
+        self.device = device_of(ranks)
         for network in (self.network, self.teacher):
             if network is not None:
-                network.module.to(device)
+                network.module.to(self.device)
         self.network.module.get_input_embeddings().requires_grad_(self.settings.embeddings)
         self.flat = Flat(self.network.module, self.settings.weight_decay, decoupled=True)
         groups = group_rows(self.data.folder("train"))
@@ -137,16 +105,11 @@ class FineTuning:
         told = None
         if self.ranks.rank == 0:
             told = progress.Progress(self.out, self.plan.steps * self.settings.epochs)
-        while not self._over():
+        while not self.state.is_over(self.settings.epochs, self.settings.patience):
             self._epoch(told)
             self._judge()
             self._keep()
         return self.state
-
-    def _over(self) -> bool:
-        state = self.state
-        waited = len(state.values) - 1 - state.best_epoch if state.values else 0
-        return state.epoch >= self.settings.epochs or waited > self.settings.patience
 
     def _epoch(self, told: progress.Progress | None) -> None:
         state, began = self.state, time.monotonic()
@@ -216,16 +179,10 @@ class FineTuning:
 
     def _judge(self) -> None:
         """Ends an epoch: its loss, how good it is, and the weights where they are the best."""
-        state = self.state
         value = judged(*self.answers("valid"))["ndcg@10"]
-        sums = self.ranks.gathered(np.array([state.epoch_loss]))
-        state.losses.append(float(sums.sum()) / self.plan.rows)
-        state.values.append(value)
-        if state.best_epoch < 0 or value > state.best_value:
-            state.best_value, state.best_epoch = value, state.epoch
-            if self.ranks.rank == 0:
-                checkpoint.write(self.out, BEST, {"values": self.flat.values}, {})
-        state.epoch, state.position, state.epoch_loss = state.epoch + 1, 0, 0.0
+        self.state.add_up_loss(self.ranks)
+        if self.state.end_epoch(value, self.plan.rows) and self.ranks.rank == 0:
+            checkpoint.write(self.out, BEST, {"values": self.flat.values}, {})
 
     def answers(self, split: str) -> tuple[NDArray[Any], ...]:
         """(scores, labels, weights, groups) of all rows of a split, by all ranks together."""
@@ -255,6 +212,7 @@ class FineTuning:
         self.flat.values.copy_(tensors["values"])
 
     def _keep(self) -> None:
+        self.state.add_up_loss(self.ranks)
         if self.ranks.rank == 0:
             tensors = {f"layers.{n}": tensor for n, tensor in self.flat.state().items()}
             checkpoint.keep(self.out.folder(CHECKPOINTS), self.state.step, tensors, self._told())
@@ -269,15 +227,12 @@ class FineTuning:
 
     def _resume(self) -> None:
         """Goes on from the newest whole checkpoint of the same settings."""
-        found = checkpoint.newest(self.out.folder(CHECKPOINTS))
+        found = resumable(self.out, self._told())
         if found is None:
             return
         tensors, told = found
-        same = json.loads(json.dumps(self._told()))
-        if any(told[name] != same[name] for name in ("settings", "ranks")):
-            return  # another training's: begin anew
         self.flat.load({n.removeprefix("layers."): tensor for n, tensor in tensors.items()})
-        self.state = State(**{name: told[name] for name in vars(self.state)})
+        self.state = State.of(told)
         self.scale.value, self.scale.good = self.state.scale, told["good"]
 
 
@@ -298,12 +253,5 @@ def fit(work: TextWork, ranks: Ranks) -> dict[str, Any]:
     }
     if ranks.rank == 0:
         networks.save(training.network.module, Path(work.weights), training.out)
-    return {
-        "rows_s": round(state.rows / state.seconds) if state.seconds else 0,
-        "steps": state.step,
-        "rows": training.plan.rows,
-        "losses": state.losses,
-        "valid_ndcgs": state.values,
-        "best_epoch": state.best_epoch + 1,
-        "metrics": metrics,
-    }
+    told = state.told(training.plan.rows)
+    return {**told, "valid_ndcgs": state.values, "metrics": metrics}
