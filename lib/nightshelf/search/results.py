@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightshelf.columns import ITEM, QUERY, RANK, REASON, SCORE, SEGMENT, Transform
+from nightshelf.columns import ITEM, QUERY, RANK, REASON, RELEVANCE, SCORE, SEGMENT, Transform
 from nightshelf.search.matching import MATCHED
 from nightshelf.search.queries import ASKED, TERMS
 from nightshelf.search.segments import EVERYONE, TASTE
 
-RELEVANCE = "relevance"
 CLICK = "click_through"
 
 

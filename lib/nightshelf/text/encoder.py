@@ -42,15 +42,16 @@ class Encoder:
         tokens = self.tokenizer(texts)
         vectors = np.empty((len(texts), self.width), np.float32)
         for batch in batches(tokens, self.tokenizer.padding, self.at_once):
-            vectors[batch.rows] = pooled(self.states(batch), batch)
+            mask = torch.from_numpy(batch.mask)
+            vectors[batch.rows] = pooled(self.states(batch), mask).numpy()
         return Encoded(vectors, tokens.cut)
 
 
-def pooled(states: torch.Tensor, batch: Batch) -> Singles:
-    """(B, D) of length 1: the mean of the states (B, L, D) that the mask has."""
-    mask = torch.from_numpy(batch.mask).unsqueeze(-1)
-    mean = (states.float() * mask).sum(1) / mask.sum(1)
-    return np.asarray(torch.nn.functional.normalize(mean, dim=1).numpy())
+def pooled(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(B, D) of length 1: the mean of the states (B, L, D) that the mask (B, L) has."""
+    there = mask.unsqueeze(-1)
+    mean = (states.float() * there).sum(1) / there.sum(1)
+    return torch.nn.functional.normalize(mean, dim=1)
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,30 @@ class Shape:
 def pretrained(folder: Path) -> Any:
     """The model of a folder, in single precision. Raises ConfigError where it cannot be read."""
     from transformers import AutoModel
+
+    return read_weights(AutoModel, folder, f"text.model: {folder}")
+
+
+def read_weights(kind: Any, folder: Path, called: str, **settings: Any) -> Any:
+    """The weights of a folder as a `kind` of transformers' models, in single precision.
+
+    Raises ConfigError, which begins with what they are `called`, where they cannot be read.
+    """
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return AutoModel.from_pretrained(
-            str(folder), dtype=torch.float32, use_safetensors=True, local_files_only=True
+        return kind.from_pretrained(
+            str(folder),
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            **settings,
         ).eval()
     except Exception as error:  # transformers raises whatever its readers do
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(
-            f"text.model: {folder}: the weights cannot be read: {why}; fetch or save them again"
+            f"{called}: the weights cannot be read: {why}; fetch or save them again"
         ) from None
 
 

@@ -17,6 +17,8 @@ from nightshelf.text.encoder import States
 
 NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
 OPSET: Final = 17
+FILE: Final = "int8.onnx"
+"""What the eight-bit form of a model is called in the model's folder."""
 
 
 def quantised(model: torch.nn.Module, told: str = "last_hidden_state") -> bytes:

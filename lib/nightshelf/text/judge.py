@@ -10,15 +10,13 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from nightshelf.columns import ITEM, QUERY, TEXT, Transform
+from nightshelf.columns import ITEM, QUERY, RELEVANCE, TEXT, Transform
 from nightshelf.learning.loading import Loader, loaded
 from nightshelf.learning.storage import Folder
 from nightshelf.text.batches import Tokenizer, batches
-from nightshelf.text.int8 import quantised, states
+from nightshelf.text.int8 import FILE, quantised, states
 from nightshelf.text.networks import classifier, inputs
 
-RELEVANCE = "relevance"
-INT8 = "int8.onnx"
 Judge = Callable[[Sequence[str], Sequence[str]], NDArray[np.float32]]
 """(queries, texts) -> (N,): probabilities that who looks at the item for the query clicks it."""
 
@@ -40,8 +38,8 @@ class JudgeLoader:
     def prepare(self) -> None:
         """Writes the eight-bit weights beside the others, where they are wanted."""
         folder = Folder(self.folder)
-        if self.precision == "int8" and INT8 not in folder.names():
-            folder.write(INT8, quantised(classifier(folder.local()), "logits"))
+        if self.precision == "int8" and FILE not in folder.names():
+            folder.write(FILE, quantised(classifier(folder.local()), "logits"))
 
     def __call__(self) -> Judge:
         """The model, on the threads that Spark gives its task."""
@@ -62,7 +60,7 @@ class JudgeLoader:
 
     def _logits(self, where: Any) -> Callable[[Any], torch.Tensor]:
         if self.precision == "int8":
-            return states((where / INT8).read_bytes(), torch.get_num_threads())
+            return states((where / FILE).read_bytes(), torch.get_num_threads())
         kind = torch.bfloat16 if self.precision == "bf16" else torch.float32
         model = classifier(where).to(kind)
 
@@ -74,7 +72,7 @@ class JudgeLoader:
         return told
 
 
-def judged(load: Loader[Judge]) -> Transform:
+def judgements(load: Loader[Judge]) -> Transform:
     """[query, item_id, text] -> [query, item_id, relevance]."""
 
     def task(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

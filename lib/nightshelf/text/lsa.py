@@ -30,11 +30,6 @@ class Lsa:
     idf: Singles
     directions: Singles
 
-    @property
-    def width(self) -> int:
-        """D."""
-        return self.directions.shape[1]
-
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """The vectors of the texts, in their order."""
         weighted = normalize(_counts(texts).multiply(self.idf).tocsr())

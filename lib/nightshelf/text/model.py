@@ -14,13 +14,12 @@ from nightshelf.config import TextConfig
 from nightshelf.errors import DataQualityError
 from nightshelf.learning import checkpoint
 from nightshelf.learning.storage import Folder
-from nightshelf.text import lsa, weights
+from nightshelf.text import int8, lsa, weights
 from nightshelf.text.batches import Tokenizer
 from nightshelf.text.encoder import Encoded, Encoder, Shape, in_torch, pretrained
 
 Vectors = Callable[[Sequence[str]], Encoded]
 FITTED: Final = "lsa"
-INT8: Final = "int8.onnx"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class TextModel:
         """Whether what has to be made before it is used is there, and whole."""
         if self.is_lsa:
             return _fitted(self.folder) is not None
-        return self.config.precision != "int8" or INT8 in self.folder.names()
+        return self.config.precision != "int8" or int8.FILE in self.folder.names()
 
     def prepare(self, texts: Sequence[str]) -> None:
         """Makes what it is used with: LSA learns from the texts, eight-bit weights are written."""
@@ -78,9 +77,8 @@ class TextModel:
             own = {name: torch.from_numpy(array) for name, array in tensors.items()}
             checkpoint.write(self.folder, FITTED, own, told)
         elif self.config.precision == "int8":
-            from nightshelf.text.int8 import quantised
-
-            self.folder.write(INT8, quantised(pretrained(weights.folder_of(self.model))))
+            content = int8.quantised(pretrained(weights.folder_of(self.model)))
+            self.folder.write(int8.FILE, content)
 
     def __call__(self) -> Vectors:
         """Loads it, on the threads that torch has here. Raises ConfigError, DataQualityError."""
@@ -91,9 +89,7 @@ class TextModel:
             return found
         where, config = weights.folder_of(self.model), self.config
         if config.precision == "int8":
-            from nightshelf.text.int8 import states
-
-            by = states(self.folder.read(INT8), torch.get_num_threads())
+            by = int8.states(self.folder.read(int8.FILE), torch.get_num_threads())
         else:
             kind = torch.bfloat16 if config.precision == "bf16" else torch.float32
             by = in_torch(pretrained(where).to(kind))

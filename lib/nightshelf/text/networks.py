@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nightshelf.errors import ConfigError
 from nightshelf.learning.storage import Folder
 from nightshelf.text.batches import Batch
-from nightshelf.text.encoder import pretrained
+from nightshelf.text.encoder import pooled, pretrained, read_weights
 from nightshelf.text.pairs import Pairs
 
 
@@ -82,11 +82,8 @@ class Bi:
 
     def vectors(self, pairs: Pairs, text: int) -> Tensor:
         """(N, D) of length 1."""
-        batch = pairs.batch(text)
-        told = inputs(batch, self.module)
-        states = self.module(**told).last_hidden_state.float()
-        mask = told["attention_mask"].unsqueeze(-1)
-        return nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
+        told = inputs(pairs.batch(text), self.module)
+        return pooled(self.module(**told).last_hidden_state, told["attention_mask"])
 
     def loss(self, pairs: Pairs) -> Tensor:
         """The sum over the rows of the weighted cross-entropy of their own item."""
@@ -122,21 +119,9 @@ def classifier(folder: Path) -> Any:
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    # It would tell that the head is new, which is what is wanted.
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        return AutoModelForSequenceClassification.from_pretrained(
-            str(folder),
-            num_labels=1,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-        ).eval()
-    except Exception as error:  # transformers raises whatever its readers do
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConfigError(
-            f"{folder}: the weights cannot be read: {why}; fetch or save them again"
-        ) from None
+    return read_weights(AutoModelForSequenceClassification, folder, str(folder), num_labels=1)
 
 
 def thin(module: Any, layers: int) -> None:

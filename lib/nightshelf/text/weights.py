@@ -32,9 +32,7 @@ def folder_of(model: str) -> Path:
                 f"text.model to {LSA}"
             )
         return _whole(model, package / PACKAGED[model][1])
-    if Path(model).is_dir():
-        return _whole(model, Path(model))
-    return _whole(model, _from_hub(model))
+    return _whole(model, hub_folder(model))
 
 
 def hub_folder(model: str) -> Path:
