@@ -3,9 +3,9 @@
 from math import log
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from nightshelf.search.index import Weighing, index, vocabulary
+from nightshelf.search.index import Weighing, counted, index, vocabulary
 from nightshelf.search.matching import by_terms, fused
 from tests.conftest import Frame
 
@@ -14,14 +14,18 @@ ITEMS = [("a", "Blue mugs", "Alden"), ("b", "Blue lamp blue", None), ("c", None,
 
 
 def weighing(**told: object) -> Weighing:
-    given = {"fields": (("title", 2), ("brand", 1)), "saturation": 1.5, "length_share": 0.5}
-    return Weighing(**{**given, "language": "english", **told})  # type: ignore[arg-type]
+    given = {"fields": (("title", 2), ("brand", 1)), "language": "english"}
+    return Weighing(**{**given, **told})  # type: ignore[arg-type]
+
+
+def words_of(frame: Frame, how: Weighing) -> DataFrame:
+    return frame(TEXTS, ITEMS).transform(counted(how))
 
 
 def test_impacts_by_hand(frame: Frame) -> None:
     found = {
         (row["term"], row["item_id"]): row["impact"]
-        for row in frame(TEXTS, ITEMS).transform(index(weighing())).collect()
+        for row in words_of(frame, weighing()).transform(index(1.5, 0.5)).collect()
     }
     # Lengths 5, 6 and 2: the mean is 13 / 3. `blue` is in two of three items.
     lengths, mean = {"a": 5, "b": 6, "c": 2}, 13 / 3
@@ -46,12 +50,12 @@ def test_impacts_by_hand(frame: Frame) -> None:
 
 def test_fields_without_weight_are_not_read(frame: Frame) -> None:
     only = weighing(fields=(("title", 0), ("brand", 1)))
-    found = frame(TEXTS, ITEMS).transform(index(only)).select("term").distinct()
+    found = words_of(frame, only).transform(index(1.5, 0.5)).select("term").distinct()
     assert {row[0] for row in found.collect()} == {"alden", "mug", "co"}
 
 
 def test_words_are_counted_as_written(frame: Frame) -> None:
-    found = frame(TEXTS, ITEMS).transform(vocabulary(weighing()))
+    found = words_of(frame, weighing()).transform(vocabulary)
     assert {row["word"]: row["items"] for row in found.collect()} == {
         "blue": 2, "mugs": 1, "alden": 1, "lamp": 1, "mug": 1, "co": 1,
     }  # fmt: skip

@@ -10,7 +10,7 @@ from nightshelf.errors import MissingInputError
 from nightshelf.jobs.searching import meant, weighing
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
-from nightshelf.search.index import index, vocabulary
+from nightshelf.search.index import counted, index, vocabulary
 from nightshelf.search.queries import TYPED, typed
 from nightshelf.tables import (
     SEARCH_INDEX,
@@ -30,14 +30,17 @@ def run(run: Run) -> None:
         raise Skipped("search.enabled is false")
     if run.store.version(SILVER_ITEMS) is None:
         raise Skipped("the shop tells nothing of its items")
+    config = run.config.search
     items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).select(ITEM, *PARTS)
-    texts = items.where(" OR ".join(f"trim({name}) != ''" for name in PARTS)).persist()
+    named = items.where(" OR ".join(f"trim({name}) != ''" for name in PARTS))
+    texts = named.transform(counted(weighing(run))).persist()  # indexed, their words told
     if texts.isEmpty():
         raise Skipped("the shop tells no texts of its items")
     run.rows_in = texts.count()
     today = F.lit(run.ds).alias(DS)
-    run.publish(texts.transform(index(weighing(run))).select("*", today), SEARCH_INDEX)
-    words = texts.transform(vocabulary(weighing(run))).persist()  # published, then corrected by
+    terms = texts.transform(index(config.saturation, config.length_share))
+    run.publish(terms.select("*", today), SEARCH_INDEX)
+    words = texts.transform(vocabulary).persist()  # published, then corrected by
     run.publish(words.select("*", today), SEARCH_WORDS)
     queries = _asked(run).transform(meant(run, words)).persist()
     run.tell(queries=run.publish(queries.select("*", today), SEARCH_QUERIES))

@@ -78,8 +78,9 @@ def day_before(run: Run) -> date:
 
 
 def current_texts(texts: DataFrame) -> DataFrame:
-    """[item_id, ds, text_hash, …] -> [item_id, text_hash]: the newest text of each item."""
-    return texts.groupBy(ITEM).agg(F.max_by(TEXT_HASH, DS).alias(TEXT_HASH))
+    """[item_id, ds, text, text_hash] -> [item_id, text, text_hash]: each item's newest text."""
+    newest = (F.max_by(name, DS).alias(name) for name in (TEXT, TEXT_HASH))
+    return texts.groupBy(ITEM).agg(*newest)
 
 
 def similar_texts(run: Run) -> DataFrame | None:

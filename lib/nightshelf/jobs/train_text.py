@@ -8,7 +8,7 @@ import numpy as np
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, ITEM, QUERY, TEXT, TEXT_HASH, TITLE
+from nightshelf.columns import DS, ITEM, QUERY, TEXT, TITLE
 from nightshelf.config import config_hash
 from nightshelf.errors import ConfigError
 from nightshelf.features.dealing import dealt, in_groups
@@ -81,11 +81,7 @@ def _pairs(run: Run) -> DataFrame:
     texts = known_texts(run)
     if texts is None:
         raise Skipped("the shop tells no texts of its items")
-    items = (
-        texts.transform(current_texts)
-        .join(texts.select(TEXT_HASH, TEXT).dropDuplicates([TEXT_HASH]), TEXT_HASH, "inner")
-        .select(ITEM, TEXT)
-    )
+    items = texts.transform(current_texts).select(ITEM, TEXT)
     labelled = _from_searches(run) if config.learn_from == "searches" else _from_histories(run)
     return (
         labelled.join(items, ITEM, "inner")
