@@ -21,7 +21,7 @@ def test_a_row_a_day_on_which_the_text_changed(spark: SparkSession) -> None:
     ]
     columns = SILVER_ITEMS.schema.names
     rows = [tuple(row.get(name) for name in columns) for row in told]
-    found = item_texts(spark.createDataFrame(rows, SILVER_ITEMS.schema)).collect()
+    found = spark.createDataFrame(rows, SILVER_ITEMS.schema).transform(item_texts()).collect()
     assert {(row["item_id"], row["ds"]): row["text"] for row in found} == {
         ("a", DAY_1): "Blue mug\nAlden",
         ("a", DAY_3): "Blue mug\nAlden\nHome > Kitchen",

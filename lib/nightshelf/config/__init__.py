@@ -3,6 +3,7 @@
 from nightshelf.config.load import config_hash, load
 from nightshelf.config.model import TrackingConfig
 from nightshelf.config.render import resolved
+from nightshelf.config.reviews import ReviewsConfig
 from nightshelf.config.search import SearchConfig
 from nightshelf.config.sections import (
     Config,
@@ -23,6 +24,7 @@ from nightshelf.config.sources import (
     EventSource,
     FileSource,
     ItemSource,
+    ReviewSource,
     Sources,
     UserSource,
 )
@@ -31,7 +33,7 @@ from nightshelf.config.text import TextConfig, TextTrainingConfig
 __all__ = [
     "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource", "FeedbackConfig",
     "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource", "PrivacyConfig",
-    "RecommendConfig", "SearchConfig", "SimulateConfig", "Sources", "SparkConfig", "TextConfig",
-    "TextTrainingConfig", "TrackingConfig", "UserCfConfig", "UserSource", "WarehouseConfig",
-    "config_hash", "load", "resolved",
+    "RecommendConfig", "ReviewSource", "ReviewsConfig", "SearchConfig", "SimulateConfig",
+    "Sources", "SparkConfig", "TextConfig", "TextTrainingConfig", "TrackingConfig",
+    "UserCfConfig", "UserSource", "WarehouseConfig", "config_hash", "load", "resolved",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from nightshelf.config.reviews import ASPECTS
 from nightshelf.config.section import Section
 from nightshelf.config.sources import _as_tuple
 
@@ -41,6 +42,7 @@ FIELDS = (
     *_field("item", "numeric", "click_rate", "cart_rate", "purchase_rate", "impression_rate"),
     *_field("item", "vector", "text"),
     *_field("item", "numeric", "click_7d", "click_30d", "purchase_30d", "title_words"),
+    *_field("item", "numeric", "reviews", "sentiment", *(f"aspect_{name}" for name in ASPECTS)),
     *_field("cross", "numeric", "item_cf", "price_to_level", "category_share", "brand_share"),
     *_field("cross", "numeric", "times_seen", "days_since_seen"),
     *_field("context", "categorical", "position"),

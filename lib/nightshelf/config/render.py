@@ -30,11 +30,14 @@ def _sections() -> Iterator[str]:
         value: BaseModel = section.default
         defaults = _plain(value)
         for key, field in type(value).model_fields.items():
-            if _is_list_of_keys(defaults[key]):
+            told = defaults[key]
+            if _is_list_of_keys(told):
                 yield f"  {key}:  # {field.description}"
-                for entry in defaults[key]:
-                    told = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False)
-                    yield f"    - {told.strip()}"
+                yield from (f"    - {_in_flow(entry)}" for entry in told)
+                continue
+            if _is_map_of_lists(told):
+                yield f"  {key}:  # {field.description}"
+                yield from (f"    {_in_flow({n: own})[1:-1]}" for n, own in told.items())
                 continue
             flow = yaml.safe_dump(
                 {key: defaults[key]}, default_flow_style=None, sort_keys=False, width=1000
@@ -45,6 +48,15 @@ def _sections() -> Iterator[str]:
 
 def _is_list_of_keys(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _is_map_of_lists(value: Any) -> bool:
+    return isinstance(value, dict) and any(isinstance(own, list) for own in value.values())
+
+
+def _in_flow(value: Any) -> str:
+    dumped = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000)
+    return str(dumped).strip()
 
 
 def _plain(value: Any) -> Any:

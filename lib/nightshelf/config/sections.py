@@ -12,6 +12,7 @@ from nightshelf.config.model import (
     TowersConfig,
     TrackingConfig,
 )
+from nightshelf.config.reviews import ReviewsConfig
 from nightshelf.config.search import SearchConfig
 from nightshelf.config.section import Section
 from nightshelf.config.shop import simulated_sources
@@ -278,6 +279,7 @@ class Config(Section):
     ingest: IngestConfig = IngestConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     feedback: FeedbackConfig = FeedbackConfig()
+    reviews: ReviewsConfig = ReviewsConfig()
     text: TextConfig = TextConfig()
     text_training: TextTrainingConfig = TextTrainingConfig()
     item_cf: ItemCfConfig = ItemCfConfig()

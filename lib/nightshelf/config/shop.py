@@ -58,4 +58,18 @@ def simulated_sources(root: str) -> dict[str, Any]:
                 "attributes": ["device", "country"],
             }
         ],
+        "reviews": [
+            {
+                "format": "parquet",
+                "path": f"{folder}/reviews",
+                "timestamp_unit": "ms",
+                "columns": {
+                    "item_id": "item_id",
+                    "user_id": "user_id",
+                    "review_ts": "ts",
+                    "rating": "rating",
+                    "text": "text",
+                },
+            }
+        ],
     }

@@ -28,6 +28,7 @@ ItemField = Literal[
     "launch_date", "delisted", "image_url",
 ]  # fmt: skip
 UserField = Literal["user_id", "signup_date"]
+ReviewField = Literal["item_id", "review_ts", "text", "title", "rating", "user_id"]
 EventType = Literal["impression", "view", "click", "cart", "purchase", "rating", "search", "ignore"]
 
 
@@ -113,6 +114,21 @@ class UserSource(FileSource):
         return self
 
 
+class ReviewSource(FileSource):
+    """Reviews: one row a review."""
+
+    columns: dict[ReviewField, ColumnRef]
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        missing = [name for name in ("item_id", "review_ts", "text") if name not in self.columns]
+        if missing:
+            raise ValueError(
+                f"no column for {', '.join(missing)}: every review has an item, a time and a text"
+            )
+        return self
+
+
 class Sources(Section):
     """The shop's own data; `{ds}` in a path means one file or folder a day."""
 
@@ -125,4 +141,7 @@ class Sources(Section):
     )
     users: Annotated[tuple[UserSource, ...], BeforeValidator(_as_tuple_of_one)] = Field(
         (), description="sources of user attributes; none: users are known by their events"
+    )
+    reviews: Annotated[tuple[ReviewSource, ...], BeforeValidator(_as_tuple_of_one)] = Field(
+        (), description="sources of what users wrote about items; none: no opinions are known"
     )

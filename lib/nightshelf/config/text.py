@@ -30,6 +30,9 @@ class TextConfig(Section):
     dimensions: int = Field(
         32, ge=2, le=1_024, description="numbers of the reduced vector that the models read"
     )
+    reviews: int = Field(
+        2, ge=0, le=20, description="praising reviews, the earliest, that end an item's text"
+    )
     neighbours: int = Field(
         50, ge=1, le=10_000, description="items of the most similar texts kept for each item"
     )

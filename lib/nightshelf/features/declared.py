@@ -14,7 +14,7 @@ from nightshelf.features import cross
 ITEMS: Final = "item_id"
 """The field whose ids the items of a history have."""
 
-_LOGGED = re.compile(r"_\d+d$|_rate$|_days$|^days_since|^times_seen$")
+_LOGGED = re.compile(r"_\d+d$|_rate$|_days$|^days_since|^times_seen$|^reviews$")
 _KINDS = {
     "user": ("categorical", "numeric"),
     "item": ("categorical", "numeric", "vector"),

@@ -37,16 +37,23 @@ def item_features(
     events: DataFrame,
     items: DataFrame,
     texts: Texts | None = None,
+    opinions: DataFrame | None = None,
 ) -> Transform:
     """[item_id, ds] -> [gold.item_features]; one row a pair, the pairs unique.
 
     events, items: silver.events and silver.items. texts: vectors of the items' texts, where there
-    are any. A row holds what events and rows of items up to its ds tell. click_through is clicks
-    over the clicks to be expected of the item's impressions, by the shop's click rate at each one's
-    position (Zhang and Jones 2007, "Comparing click logs and editorial labels for training query
-    rewriting"), both decayed and smoothed by `features.click_prior`. The pairs are computed twice:
-    cache what is costly.
+    are any. opinions: [item_id, ds, …], numbers of items that hold until the next day that tells
+    them, such as how pleased their reviews are. A row holds what all of them tell up to its ds.
+    click_through is clicks over the clicks to be expected of the item's impressions, by the shop's
+    click rate at each one's position (Zhang and Jones 2007, "Comparing click logs and editorial
+    labels for training query rewriting"), both decayed and smoothed by `features.click_prior`. The
+    pairs are computed twice: cache what is costly.
     """
+    told: DataFrame = facts(items)
+    numbers: tuple[str, ...] = TEXTS
+    if opinions is not None:
+        told = told.unionByName(opinions, allowMissingColumns=True)
+        numbers += tuple(name for name in opinions.columns if name not in (ITEM, DS))
 
     def transform(pairs: DataFrame) -> DataFrame:
         days = pairs.select(DS).distinct()
@@ -54,7 +61,7 @@ def item_features(
         of_items = events.where(F.col(ITEM).isNotNull())
         asked = (
             pairs.select(ITEM, DS)
-            .transform(told_as_of(facts(items), (CATEGORY, BRAND, PRICE, LAUNCH, *TEXTS)))
+            .transform(told_as_of(told, (CATEGORY, BRAND, PRICE, LAUNCH, *numbers)))
             .transform(with_first_days(events))
             .join(F.broadcast(curves), DS, "left")
             .withColumn(DAY, F.unix_date(DS))
@@ -65,7 +72,7 @@ def item_features(
         frames = [asked, daily]
         if texts:
             frames.append(texts.vectors.withColumn(DAY, F.unix_date(DS)).drop(DS))
-        part = ItemPart(config, texts.key if texts else None)
+        part = ItemPart(config, numbers, texts.key if texts else None)
         return by_part(frames, ITEM, part, ITEM_FEATURES.schema)
 
     return transform

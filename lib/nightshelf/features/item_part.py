@@ -43,7 +43,6 @@ from nightshelf.features.parts import (
     offsets,
 )
 from nightshelf.features.positions import CURVE, PLACE, PLACES
-from nightshelf.features.told import TEXTS
 
 LAUNCH: Final = "launch_date"
 
@@ -52,12 +51,13 @@ LAUNCH: Final = "launch_date"
 class ItemPart:
     """Makes rows of gold.item_features of a part.
 
-    Its frames are, in order: [item_id, day, since, curve, facts], what is asked for; [item_id,
-    place, day, counts], the events; and, where `text_key` names them, [item_id, day, vector], the
-    texts.
+    Its frames are, in order: [item_id, day, since, curve, facts], what is asked for, the facts that
+    `told` names among them; [item_id, place, day, counts], the events; and, where `text_key` names
+    them, [item_id, day, vector], the texts.
     """
 
     config: FeaturesConfig
+    told: tuple[str, ...]
     text_key: str | None = None
 
     def __call__(self, part: Part) -> Iterator[pa.RecordBatch]:
@@ -71,7 +71,7 @@ class ItemPart:
         daily = Daily.of(events)
         numbers = activity(asked, daily, since_days(some), self.config.windows_days, decay)
         numbers |= self._click_through(asked, some, events, numbers["click_rate"], decay)
-        numbers |= _told(asked, some, daily)
+        numbers |= _told(asked, some, daily, self.told)
         ids = part.ids.take(pa.array(asked.keys))
         categories = Strings(len(asked))
         for name, values in ((ITEM, ids), *((n, some.column(n)) for n in (CATEGORY, BRAND))):
@@ -117,13 +117,13 @@ class ItemPart:
         return {"click_through": (np.nan_to_num(clicks) + prior) / (expected + prior)}
 
 
-def _told(asked: Asked, some: Some, daily: Daily) -> dict[str, Floats]:
+def _told(asked: Asked, some: Some, daily: Daily, names: tuple[str, ...]) -> dict[str, Floats]:
     first = first_days(asked, daily.keys, daily.days)
     launch = some.floats(LAUNCH)
     return {
         "price_log": np.log(some.floats(PRICE)),
         "age_days": asked.days - np.where(np.isnan(launch), first, launch),
-        **{name: some.floats(name) for name in TEXTS},
+        **{name: some.floats(name) for name in names},
     }
 
 

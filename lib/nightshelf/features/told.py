@@ -41,7 +41,8 @@ def _words(name: str) -> Column:
 def told_as_of(told: DataFrame, names: Sequence[str]) -> Transform:
     """[item_id, ds, …] -> the same and the named facts: the newest of each told up to ds, or null.
 
-    told: `facts`. One row an (item, ds) on either side.
+    told: `facts`, and others like them. One row an (item, ds) of those asked for; rows of `told`
+    with the same (item, ds) tell different facts.
     """
 
     def transform(asked: DataFrame) -> DataFrame:

@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, ITEM, USER
 from nightshelf.jobs.features import check_wanted, features, known_items, known_users
+from nightshelf.jobs.reviews import item_opinions
 from nightshelf.jobs.texts import text_vectors
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
@@ -14,7 +15,8 @@ from nightshelf.tables import ITEM_FEATURES, SILVER_EVENTS, USER_FEATURES
 def run(run: Run) -> None:
     """Publishes what is known as of ds of every user and item that any table names up to then."""
     check_wanted(run)
-    events, made = run.read(SILVER_EVENTS, until=run.ds), features(run, text_vectors(run))
+    events = run.read(SILVER_EVENTS, until=run.ds)
+    made = features(run, text_vectors(run), item_opinions(run))
     run.rows_in = events.count()
     users = _known(run, USER, events, known_users(run))
     items = _known(run, ITEM, events.where(F.col(ITEM).isNotNull()), known_items(run))

@@ -19,6 +19,7 @@ from nightshelf.jobs.build_item_cf import item_neighbours, similarity_in_use
 from nightshelf.jobs.features import check_wanted, features, known_items
 from nightshelf.jobs.histories import item_histories
 from nightshelf.jobs.ranking_model import ranks
+from nightshelf.jobs.reviews import item_opinions
 from nightshelf.jobs.texts import text_vectors
 from nightshelf.jobs.training_set import export
 from nightshelf.ranking.lists import is_repeatable
@@ -46,7 +47,7 @@ def run(run: Run) -> None:
     run.publish(samples, SAMPLES, since=first)
     near = Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow())
     neighbours.unpersist()
-    export(run, samples, features(run, text_vectors(run)), near, together)
+    export(run, samples, features(run, text_vectors(run), item_opinions(run)), near, together)
     samples.unpersist()
 
 

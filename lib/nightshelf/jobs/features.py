@@ -29,13 +29,15 @@ def known_users(run: Run) -> DataFrame | None:
     return run.read(SILVER_USERS, until=run.ds)
 
 
-def features(run: Run, texts: Texts | None) -> dict[str, Transform]:
+def features(
+    run: Run, texts: Texts | None, opinions: DataFrame | None = None
+) -> dict[str, Transform]:
     """By user_id and item_id: [key, ds] -> the rows of the table of features.
 
-    texts: the vectors of the items' texts, where there are any.
+    texts: the vectors of the items' texts, opinions: what their reviews say, where there are any.
     """
     config, events, items = run.config, run.read(SILVER_EVENTS, until=run.ds), known_items(run)
     return {
         USER: user_features(config.features, config.feedback, events, items, known_users(run)),
-        ITEM: item_features(config.features, config.feedback, events, items, texts),
+        ITEM: item_features(config.features, config.feedback, events, items, texts, opinions),
     }

@@ -1,4 +1,4 @@
-"""Ingest: a shop's sources -> silver.events, silver.items, silver.users, quarantine.events."""
+"""Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
 from datetime import date, timedelta
 
@@ -12,11 +12,18 @@ from nightshelf.ingest.events import Delivery, deliver, quarantined, silver_even
 from nightshelf.ingest.mapping import Pseudonym
 from nightshelf.ingest.pseudonyms import pseudonymiser
 from nightshelf.ingest.returns import without_returns
+from nightshelf.ingest.reviews import deliver_reviews, usable
 from nightshelf.ingest.sources import Reader
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.runs.logs import logger
-from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS
+from nightshelf.tables import (
+    QUARANTINE_EVENTS,
+    SILVER_EVENTS,
+    SILVER_ITEMS,
+    SILVER_REVIEWS,
+    SILVER_USERS,
+)
 
 
 def run(run: Run) -> None:
@@ -40,6 +47,7 @@ def run(run: Run) -> None:
     run.publish(judged.transform(quarantined), QUARANTINE_EVENTS, since=first)
     _publish_items(run, reader, judged, first)
     _publish_users(run, reader, pseudonym)
+    _publish_reviews(run, reader, pseudonym, first)
     run.publish(
         judged.transform(silver_events(config.ingest.session_gap_minutes)),
         SILVER_EVENTS,
@@ -92,5 +100,19 @@ def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym) -> None:
         run.publish(users, SILVER_USERS)
 
 
-JOB = Job("ingest", run, writes=(QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS))
+def _publish_reviews(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:
+    if not run.config.sources.reviews:
+        return
+    told = deliver_reviews(reader, run.config.sources.reviews, pseudonym)
+    told = told.where(F.col(DS).isNull() | F.col(DS).between(F.lit(first), F.lit(run.ds)))
+    read = told.count()
+    kept = run.publish(told.transform(usable), SILVER_REVIEWS, since=first)
+    run.tell(reviews=kept, reviews_left_out=read - kept)
+
+
+JOB = Job(
+    "ingest",
+    run,
+    writes=(QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS, SILVER_REVIEWS),
+)
 main = single(JOB)

@@ -17,6 +17,7 @@ from nightshelf.jobs import (
     ingest,
     rank_search,
     recommend,
+    score_reviews,
     simulate_shop,
     train_ctr,
     train_text,
@@ -31,6 +32,7 @@ from nightshelf.runs.record import Outcome, execute, recorded
 STEPS = (
     simulate_shop.JOB,
     ingest.JOB,
+    score_reviews.JOB,
     build_item_text.JOB,
     build_item_cf.JOB,
     build_features.JOB,
@@ -44,6 +46,7 @@ STEPS = (
     evaluate.JOB,
 )
 MODEL = (
+    score_reviews.JOB,
     build_item_text.JOB,
     build_features.JOB,
     build_samples.JOB,

@@ -10,6 +10,7 @@ from nightshelf.columns import DS, ITEM, MODEL_ID, TEXT, TEXT_HASH, VECTOR
 from nightshelf.errors import NightshelfError
 from nightshelf.features.item_features import Texts
 from nightshelf.jobs.features import known_items
+from nightshelf.jobs.reviews import item_praise
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 from nightshelf.tables import ITEM_TEXT, SILVER_ITEMS, TEXT_NEIGHBOURS
@@ -29,7 +30,7 @@ def known_texts(run: Run) -> DataFrame | None:
     """[item_id, ds, text, text_hash] up to ds; None where the shop tells nothing of its items."""
     if run.store.version(SILVER_ITEMS) is None:
         return None
-    return known_items(run).transform(item_texts)
+    return known_items(run).transform(item_texts(item_praise(run)))
 
 
 def known_vectors(run: Run, model: TextModel, until: date) -> DataFrame:

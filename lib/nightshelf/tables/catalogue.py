@@ -3,6 +3,7 @@
 from typing import Final
 
 from nightshelf.columns import (
+    ASPECTS,
     ATTRIBUTES,
     CATEGORIES,
     CATEGORY,
@@ -28,15 +29,19 @@ from nightshelf.columns import (
     RATING,
     REASON,
     RECENT,
+    REVIEW,
+    REVIEW_TS,
     RUN_ID,
     SCORE,
     SEED_ITEM,
     SEGMENT,
+    SENTIMENT,
     SESSION,
     SIMILARITY,
     SOURCE,
     SOURCE_ROW,
     STOCK,
+    TEXT,
     TEXT_HASH,
     TITLE,
     USER,
@@ -129,6 +134,37 @@ SILVER_USERS: Final = Table(
     ),
     keys=((USER,),),
     layout=(USER,),
+)
+
+SILVER_REVIEWS: Final = Table(
+    "silver.reviews",
+    columns=(
+        Column(REVIEW, STRING),
+        Column(ITEM, STRING),
+        Column(USER, STRING, optional=True),
+        Column(REVIEW_TS, TIMESTAMP),
+        Column(RATING, DOUBLE, optional=True, low=-1e6, high=1e6),
+        Column(TEXT, STRING),
+        Column(DS, DATE),
+    ),
+    keys=((REVIEW,),),
+    partitioned=False,
+    layout=(ITEM, REVIEW_TS),
+    may_be_empty=True,
+)
+
+REVIEW_SCORES: Final = Table(
+    "gold.review_scores",
+    columns=(
+        Column(REVIEW, STRING),
+        Column(MODEL_ID, STRING),
+        Column(SENTIMENT, DOUBLE, low=0.0, high=1.0),
+        Column(ASPECTS, DOUBLE_MAP),
+        Column(DS, DATE),
+    ),
+    keys=((REVIEW,),),
+    layout=(REVIEW,),
+    may_be_empty=True,
 )
 
 ITEM_TEXT: Final = Table(
@@ -401,6 +437,8 @@ TABLES: Final = (
     SILVER_EVENTS,
     SILVER_ITEMS,
     SILVER_USERS,
+    SILVER_REVIEWS,
+    REVIEW_SCORES,
     ITEM_TEXT,
     TEXT_NEIGHBOURS,
     ITEM_NEIGHBOURS,

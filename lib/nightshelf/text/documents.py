@@ -8,7 +8,18 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightshelf.columns import BRAND, CATEGORY, DESCRIPTION, DS, ITEM, TEXT, TEXT_HASH, TITLE
+from nightshelf.columns import (
+    BRAND,
+    CATEGORY,
+    DESCRIPTION,
+    DS,
+    ITEM,
+    PRAISE,
+    TEXT,
+    TEXT_HASH,
+    TITLE,
+    Transform,
+)
 
 PARTS: Final = (TITLE, BRAND, CATEGORY, DESCRIPTION)
 """What a text is made of, the most telling first: a long text is cut at its end."""
@@ -17,29 +28,36 @@ _TAGS: Final = re.compile(r"<(?:[a-zA-Z/!?][^<>]{0,1000})?>")
 _SPACE: Final = re.compile(r"\s+")
 
 
-def item_texts(items: DataFrame) -> DataFrame:
+def item_texts(praise: DataFrame | None = None) -> Transform:
     """[silver.items] -> [item_id, ds, text, text_hash]; one row a day on which a text changed.
 
     The text is of the newest title, brand, category and description told up to the day, a line
-    each, as they came. Items without any have no row.
+    each, as they came; and of the newest praise: [item_id, ds, praise], one row an (item, ds).
+    Items without any have no row.
     """
     so_far = (
         Window.partitionBy(ITEM)
         .orderBy(DS)
         .rowsBetween(Window.unboundedPreceding, Window.currentRow)
     )
-    newest = {name: F.last(_unless_blank(name), ignorenulls=True).over(so_far) for name in PARTS}
+    names = (*PARTS, PRAISE) if praise is not None else PARTS
+    newest = {name: F.last(_unless_blank(name), ignorenulls=True).over(so_far) for name in names}
     before = F.lag(TEXT_HASH).over(Window.partitionBy(ITEM).orderBy(DS))
-    return (
-        items.select(ITEM, DS, *PARTS)
-        .withColumns(newest)
-        .select(ITEM, DS, F.concat_ws("\n", *PARTS).alias(TEXT))
-        .where(F.col(TEXT) != "")
-        .withColumn(TEXT_HASH, F.sha2(TEXT, 256))
-        .withColumn("before", before)
-        .where(F.col("before").isNull() | (F.col("before") != F.col(TEXT_HASH)))
-        .select(ITEM, DS, TEXT, TEXT_HASH)
-    )
+
+    def transform(items: DataFrame) -> DataFrame:
+        told = items.select(ITEM, DS, *PARTS)
+        return (
+            (told if praise is None else told.join(praise, [ITEM, DS], "full"))
+            .withColumns(newest)
+            .select(ITEM, DS, F.concat_ws("\n", *names).alias(TEXT))
+            .where(F.col(TEXT) != "")
+            .withColumn(TEXT_HASH, F.sha2(TEXT, 256))
+            .withColumn("before", before)
+            .where(F.col("before").isNull() | (F.col("before") != F.col(TEXT_HASH)))
+            .select(ITEM, DS, TEXT, TEXT_HASH)
+        )
+
+    return transform
 
 
 def _unless_blank(name: str) -> Column:
