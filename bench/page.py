@@ -275,6 +275,140 @@ def truth(f: Figures) -> str:
     )
 
 
+def interval(f: Figures) -> str:
+    """A gain with its interval."""
+    return f"{f['value']:+.2%} [{f['low']:+.2%}, {f['high']:+.2%}]"
+
+
+def search(f: Figures) -> str:
+    """Results beside judgements and beside the simulated shop's truth."""
+    lines = []
+    if "home_depot" in f:
+        lines += _home_depot(f["home_depot"])
+    if "augmented" in f:
+        lines += _augmented(f["augmented"])
+    if "simulated" in f:
+        lines += _simulated_search(f["simulated"])
+    return "\n".join(lines)
+
+
+def _home_depot(f: Figures) -> list[str]:
+    names = {
+        "chance": "by chance",
+        "bm25": "BM25",
+        "encoder": "text model as it came",
+        "cross": "fine-tuned cross-encoder",
+        "cross_bf16": "the same in bf16",
+        "cross_int8": "the same in int8",
+        "student": "student of three layers",
+        "student_int8": "the student in int8",
+    }
+    full, rate = f["ndcg@10"]["cross"], f["pairs_s"]["cross"]
+    rows = []
+    for name, told in names.items():
+        ndcg, own = f["ndcg@10"][name], f["pairs_s"].get(name)
+        speed = [own or "", f"{own / rate:.1f}" if own else ""]
+        kept = f"{ndcg / full - 1:+.2%}" if own else ""
+        rows.append([told, f"{ndcg:.4f}", f["spearman"].get(name, ""), *speed, kept])
+    head = ["", "nDCG@10", "Spearman", "pairs a second", "times", "nDCG beside the full model"]
+    over = f["cross_over"]
+    told = []
+    for name in ("bm25", "encoder"):
+        is_met = over[name]["low"] > 0
+        verdict = f"{'meets' if is_met else 'misses'} the target, interval above 0"
+        told.append(f"- fine-tuned over {names[name]}: {interval(over[name])} ({verdict})")
+    small = min((n for n in f["pairs_s"]), key=lambda n: -f["pairs_s"][n])
+    loss, times = f["ndcg@10"][small] / full - 1, f["pairs_s"][small] / rate
+    is_met = loss >= -0.01 and times >= 2
+    told.append(
+        f"- {names[small]}: {times:.1f} times as fast, nDCG {loss:+.2%} "
+        f"({'meets' if is_met else 'misses'} the target, at least 2 times and -1 %)"
+    )
+    return [
+        "### Home Depot\n",
+        f"{f['queries']:,} test queries, each with its judged products to be ordered. No order can",
+        f"be more than {1 / f['ndcg@10']['bm25'] - 1:.1%} better than BM25's.\n",
+        table(head, rows) + "\n",
+        *told,
+        "",
+    ]
+
+
+def _augmented(f: Figures) -> list[str]:
+    names = {"word_dropout": "a tenth of the words left out", "synonyms": "synonyms"}
+    rows = [["as they are", f["pairs"]["plain"], f"{f['ndcg@10']['plain']:.4f}", ""]]
+    for name, told in names.items():
+        gain = interval(f["over_plain"][name])
+        rows.append([f"and {told}", f["pairs"][name], f"{f['ndcg@10'][name]:.4f}", gain])
+    return [
+        "Learnt from few pairs, as they are and once more in other words:\n",
+        table(["", "pairs", "nDCG@10", "over as they are"], rows) + "\n",
+    ]
+
+
+def _simulated_search(f: Figures) -> list[str]:
+    names = {
+        "bm25": "BM25, words as they are typed",
+        "words": "words, with spelling",
+        "not_judged": "words, meaning, clicks",
+        "night": "and judged by the fine-tuned model: the night's results",
+    }
+    rows = [
+        [told, f"{f['ndcg@10'][name]:.4f}", f"{f['ndcg@10_right'][name]:.4f}"]
+        for name, told in names.items()
+    ]
+    over = f["night_over"]
+    told = [f"- the night's over {names[name]}: {interval(over[name])}" for name in over]
+    return [
+        "### The simulated shop\n",
+        f"{f['queries']} queries, {f['misspelt']} of them misspelt, by the planted intent.\n",
+        table(["", "nDCG@10", "of those spelt right"], rows) + "\n",
+        *told,
+        "\n![first results of three queries, before and after](../bench/results/search.svg)",
+    ]
+
+
+def text(f: Figures) -> str:
+    """What the text model costs and is worth."""
+    lines = []
+    if "encode" in f:
+        e = f["encode"]
+        names = [n for n in e["items_s"] if n.startswith("sentence")]
+        names = [*names, "fp32", "bf16", "int8"]
+        rows = [[n, e["items_s"][n], e["over_default"][n], e["cosine"][n]] for n in names]
+        head = ["encoding", "items a second", "times sentence-transformers", "mean cosine"]
+        slower = e["over_best"]["fp32"]
+        lines += [
+            table(head, rows) + "\n",
+            "- fp32 beside sentence-transformers' best batch: "
+            + against(slower, "at least 1", slower >= 1)
+            + "\n",
+        ]
+    if "unchanged" in f:
+        u = f["unchanged"]
+        lines += [
+            f"- a night without changed texts: {u['none_s']} s, beside {u['all_s']} s for all "
+            f"{u['texts']:,}; share: " + against(u["share"], "below 0.02", u["share"] < 0.02)
+        ]
+    if "cold" in f:
+        c = f["cold"]
+        for name, told in (("recall", "recall@50"), ("auc", "AUC of the ranker")):
+            own, gain = c["recall@50" if name == "recall" else "auc"], c[f"{name}_gain"]
+            is_met = gain["low"] > 0
+            lines.append(
+                f"- items with at most two events, {told}: {own['without']} without text, "
+                f"{own['with_text']} with; {gain['value']:+} [{gain['low']:+}, {gain['high']:+}] "
+                f"({'meets' if is_met else 'misses'} the target, interval above 0)"
+            )
+    if "reviews" in f:
+        r = f["reviews"]
+        lines.append(
+            f"- clothing reviews, AUC of pleased and displeased: {r['auc']['ours']}, by the text "
+            f"model's vectors {r['auc']['vectors']}; {r['reviews_s']:,} reviews a second"
+        )
+    return "\n".join(lines)
+
+
 SECTIONS = (
     ("item_cf", "item-cf", "Item-CF", item_cf),
     ("item_cf_growth", "growth", "Item-CF as a shop grows", item_cf_growth),
@@ -286,6 +420,8 @@ SECTIONS = (
     ("ctr", "ctr", "Quality of click models", ctr),
     ("lists", "lists", "Lists on real shops", lists),
     ("truth", "truth", "Lists beside a simulated shop's truth", truth),
+    ("search", "search", "Search", search),
+    ("text", "text", "Text", text),
     ("night", "night", "A night", night),
 )
 

