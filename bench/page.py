@@ -209,7 +209,7 @@ def score(f: Figures) -> str:
 def ctr(f: Figures) -> str:
     """Quality of click models."""
     parts = []
-    for name in (name for name in ("ml-1m", "frappe") if name in f):
+    for name in (name for name in ("ml_1m", "frappe") if name in f):
         found = f[name]
         models = sorted((n for n in found if "." in n), key=lambda n: -found[n]["auc"])
         rows = [
