@@ -145,3 +145,8 @@ class Sources(Section):
     reviews: Annotated[tuple[ReviewSource, ...], BeforeValidator(_as_tuple_of_one)] = Field(
         (), description="sources of what users wrote about items; none: no opinions are known"
     )
+
+    def has(self, form: str) -> bool:
+        """Whether any source is of that format."""
+        every = (*self.events, *self.items, *self.users, *self.reviews)
+        return any(source.format == form for source in every)

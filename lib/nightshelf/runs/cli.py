@@ -44,10 +44,7 @@ def single(job: Job) -> Callable[[], None]:
 def start(arguments: Arguments, job: str) -> Run:
     """A run of the job in this process's Spark session."""
     config = arguments.config
-    hive = config.warehouse.metastore_database is not None or any(
-        source.format == "hive"
-        for source in (*config.sources.events, *config.sources.items, *config.sources.users)
-    )
+    hive = config.warehouse.metastore_database is not None or config.sources.has("hive")
     spark = build(config.spark, job, hive)
     return Run(spark, config, arguments.ds, job, arguments.run_id, arguments.dry_run)
 
