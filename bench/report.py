@@ -21,6 +21,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
+VERSIONS = ("pyspark", "delta-spark", "numpy", "numba", "torch", "transformers")
 
 
 def machine() -> dict[str, Any]:
@@ -33,7 +34,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("pyspark", "delta-spark", "numpy", "numba")},
+        "versions": {name: version(name) for name in VERSIONS},
     }
 
 
