@@ -178,7 +178,8 @@ def _found(settings: list[str], wanted: pd.DataFrame) -> tuple[Scores, Scores]:
     assert model is not None
     users, items = (run.read(table, on=run.ds) for table in (USER_FEATURES, ITEM_FEATURES))
     clicks = model.clicks(users, items, run.read(ITEM_NEIGHBOURS, on=run.ds).where("co_users > 0"))
-    told = spark.createDataFrame(pairs[["user_id", "item_id"]].drop_duplicates())
+    asked = pairs[["user_id", "item_id"]].drop_duplicates()
+    told = spark.createDataFrame(asked.values.tolist(), "user_id string, item_id string")
     scores = told.transform(clicks).toPandas()
     spark.stop()
     judged = pairs.merge(scores, on=["user_id", "item_id"], how="left").fillna({"click": 0.0})
@@ -196,9 +197,9 @@ def _with_others(wanted: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for user, own in wanted.groupby("user_id", sort=True):
         mine = set(own["item_id"])
-        others = [item for item in generator.permutation(every) if item not in mine][:OTHERS]
+        others = [item for item in generator.permutation(every).tolist() if item not in mine]
         rows += [(user, item, 1) for item in own["item_id"]]
-        rows += [(user, item, 0) for item in others]
+        rows += [(user, item, 0) for item in others[:OTHERS]]
     return pd.DataFrame(rows, columns=["user_id", "item_id", "wanted"])
 
 
