@@ -18,7 +18,7 @@ Frame = Callable[[str, list[tuple[Any, ...]]], DataFrame]
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """local[2] with Delta, UTC and four shuffle partitions."""
+    """local[2] with Delta, UTC and four shuffle partitions; all for a quick start, not speed."""
     warehouse = tmp_path_factory.mktemp("spark-warehouse")
     session = build(
         SparkConfig(
@@ -30,6 +30,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
                 # Compiling each tiny query takes longer than running it uncompiled.
                 "spark.sql.codegen.wholeStage": "false",
                 "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+                "spark.sql.files.minPartitionNum": "2",
+                "spark.python.daemon.module": "tests.worker_daemon",
+                # Nor does the JVM's second compiler earn back here what it costs.
+                "spark.driver.extraJavaOptions": (
+                    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC"
+                ),
                 "spark.hadoop.javax.jdo.option.ConnectionURL": (
                     f"jdbc:derby:;databaseName={warehouse}/metastore;create=true"
                 ),

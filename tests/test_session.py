@@ -6,7 +6,11 @@ from zipimport import zipimporter
 
 import pyarrow as pa
 import pyspark
+import pytest
 from pyspark.sql import SparkSession
+
+from nightshelf import session, worker_daemon
+from nightshelf.config import SparkConfig
 
 
 def test_workers_look_into_no_archive_before_each_task(spark: SparkSession) -> None:
@@ -22,3 +26,11 @@ def test_workers_look_into_no_archive_before_each_task(spark: SparkSession) -> N
 
     found = spark.range(1).mapInArrow(told, "path string").collect()
     assert [row["path"] for row in found] == [pyspark.__file__]
+
+
+def test_a_jvm_of_its_own_starts_them_by_the_librarys_daemon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    settings = session._own_jvm(SparkConfig(master="local[2]"))
+    assert settings["spark.python.daemon.module"] == worker_daemon.__name__

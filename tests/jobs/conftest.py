@@ -32,6 +32,7 @@ class Ended:
 
 
 Invoke = Callable[..., Ended]
+FEW = ("--set", "spark.shuffle_partitions=2")
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def invoke(
     """Runs a job's `main` in this process's session."""
 
     def run(job: str, *arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", [f"{job}.py", *arguments])
+        monkeypatch.setattr(sys, "argv", [f"{job}.py", *arguments, *FEW])
         with pytest.raises(SystemExit) as ended:
             importlib.import_module(f"nightshelf.jobs.{job}").main()
         told = capsys.readouterr()
