@@ -31,6 +31,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
                 "spark.sql.codegen.wholeStage": "false",
                 "spark.sql.codegen.factoryMode": "NO_CODEGEN",
                 "spark.sql.files.minPartitionNum": "2",
+                # Uncompiled, they take longer than all else about a file.
+                "spark.databricks.delta.stats.collect": "false",
                 "spark.python.daemon.module": "tests.worker_daemon",
                 # Nor does the JVM's second compiler earn back here what it costs.
                 "spark.driver.extraJavaOptions": (

@@ -1,23 +1,13 @@
-"""The library's daemon of Python workers, with what they import loaded already.
+"""The library's daemon of Python workers, that also forks them with the text model's imports.
 
-Spark ends a worker that had nothing to do for a minute, so that a long suite starts hundreds: each
-would spend seconds on imports that a fork has for nothing.
+Each test that encodes a text would wait for them in every worker.
 """
 
 import importlib
 
 from nightshelf import worker_daemon
 
-for _module in (
-    "pandas",
-    "pyspark.worker",
-    "nightshelf.cf.kernel",
-    "nightshelf.features.serving",
-    "nightshelf.ranking.diversity",
-    "nightshelf.retrieval.kernel",
-    "nightshelf.tables.audit",
-):
-    importlib.import_module(_module)
-
 if __name__ == "__main__":
+    for _module in (*worker_daemon.FORKED, "transformers.models.bert.modeling_bert"):
+        importlib.import_module(_module)
     worker_daemon.manager()

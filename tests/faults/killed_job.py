@@ -1,7 +1,6 @@
-"""Runs a job and kills its whole process group at a chosen point of publishing a table.
+"""Runs a job and kills its process group once the first data file of a table's commit is there.
 
-Usage: killed_job.py POINT TABLE JOB ARGUMENT…, where POINT is `staged` (the result is computed, its
-commit not begun), `writing` (the first data file of the commit is there) or `committed`.
+Usage: killed_job.py TABLE JOB ARGUMENT…
 """
 
 import importlib
@@ -35,15 +34,12 @@ def die_when_writing(folder: Path) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def plant(point: str, name: str) -> None:
+def plant(name: str) -> None:
     commit = Store.commit
 
     def planted(self: Store, frame: Any, table: Table, *rest: Any) -> None:
         if table.name == name:
-            if point == "staged":
-                die()
-            if point == "writing":
-                die_when_writing(Path(self.path(table).removeprefix("file:")))
+            die_when_writing(Path(self.path(table).removeprefix("file:")))
         commit(self, frame, table, *rest)
         if table.name == name:
             die()
@@ -52,7 +48,7 @@ def plant(point: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    point, table, job, *arguments = sys.argv[1:]
-    plant(point, table)
+    table, job, *arguments = sys.argv[1:]
+    plant(table)
     sys.argv = [f"{job}.py", *arguments]
     importlib.import_module(f"nightshelf.jobs.{job}").main()

@@ -33,6 +33,11 @@ class Ended:
 
 Invoke = Callable[..., Ended]
 FEW = ("--set", "spark.shuffle_partitions=2")
+PLAIN = (
+    *("--set", "ctr.enabled=false", "--set", "towers.enabled=false"),
+    *("--set", "text.enabled=false", "--set", "search.enabled=false"),
+)
+"""Five users are no samples to learn from; finding that out takes its time."""
 
 
 @pytest.fixture

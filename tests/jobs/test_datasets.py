@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # (config, ds, rows read up to ds, rows kept), counted by hand where the set is small.
 NIGHTS = [
-    ("online_retail", "2011-01-31", None, None),
-    ("amazon_electronics", "2019-06-30", None, None),
+    ("online_retail", "2010-12-31", None, None),
+    ("amazon_electronics", "2019-01-31", None, None),
     ("ml_100k", "1997-11-30", None, None),
     ("retailrocket", "2015-09-18", 92_487, 89_956),
     ("rees46", "2019-10-01", 17_435, 17_429),
@@ -30,7 +30,7 @@ def test_a_night_on_real_data(
     root = store.config.root
     settings = ("--set", f"warehouse.root={root}", "--set", f"sources.root={shared_data}")
     settings += ("--set", "ctr.enabled=false", "--set", "towers.enabled=false")
-    settings += ("--set", "text.model=lsa")
+    settings += ("--set", "text.model=lsa", "--set", "text.lsa_dimensions=8")
     ended = invoke("nightly", "--conf-file", str(conf), "--ds", ds, *settings)
     assert ended.code == 0, ended.lines
     counts = next(line for line in ended.lines if line["event"] == "events")
