@@ -6,8 +6,8 @@ the best ones found so far and seed 1; training stops when valid AUC no longer r
 best epoch counts. A run whose loss is no number counts as the worst. MovieLens is tuned on
 its first TUNED_ON rows of train, and of valid and test as well, all of them shuffled. With what was
 chosen it is trained on all rows by five seeds, and test AUC and log loss are told by mean and
-standard deviation. `lead`:
-our best model's mean AUC less the best peer's, each chosen by the mean on valid.
+standard deviation. `lead`: our best model's mean AUC less the best peer's, each chosen by the mean
+on valid.
 
 A finished run is kept as a line in results/.cache/ctr.jsonl and not run again: the bench goes on
 where it was stopped. `--help` tells how to try it in small.

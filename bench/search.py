@@ -162,6 +162,14 @@ def ndcg(rows: pd.DataFrame, scores: Scores) -> Scores:
     return np.array(values)
 
 
+def fine_tuned(parts: dict[str, pd.DataFrame], root: Path) -> dict[str, Any]:
+    """Trains on the splits, written to `<root>/data`; the model is in `<root>/out`."""
+    (root / "data").mkdir()
+    training_set(parts, root / "data")
+    folder = str(weights.folder_of(MODEL))
+    return fit(TextWork(folder, str(root / "data"), str(root / "out"), SETTINGS), Alone())
+
+
 def judged(out: Path, precision: Any, test: pd.DataFrame) -> tuple[Scores, float]:
     """What the trained model says of the test pairs, and pairs a second."""
     loader = JudgeLoader(str(out), precision, TOKENS, 2_048)
@@ -181,10 +189,7 @@ def home_depot() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         scores = {"bm25": bm25(told, test), "encoder": encoder(test, root)}
-        (root / "data").mkdir()
-        training_set(parts, root / "data")
-        folder = str(weights.folder_of(MODEL))
-        trained = fit(TextWork(folder, str(root / "data"), str(root / "out"), SETTINGS), Alone())
+        trained = fine_tuned(parts, root)
         small = TextWork(
             str(root / "out"), str(root / "data"), str(root / "student"),
             replace(SETTINGS, layers=STUDENT_LAYERS), str(root / "out"),
@@ -221,12 +226,8 @@ def augmented() -> dict[str, Any]:
     for name, how in ways.items():
         rows = few if how.is_off else pd.concat([few, _in_other_words(few, how)])
         with tempfile.TemporaryDirectory() as place:
-            root = Path(place)
-            (root / "data").mkdir()
-            training_set({**parts, "train": rows.reset_index(drop=True)}, root / "data")
-            folder = str(weights.folder_of(MODEL))
-            fit(TextWork(folder, str(root / "data"), str(root / "out"), SETTINGS), Alone())
-            scores, _ = judged(root / "out", "fp32", test)
+            fine_tuned({**parts, "train": rows.reset_index(drop=True)}, Path(place))
+            scores, _ = judged(Path(place) / "out", "fp32", test)
         queries[name], pairs[name] = ndcg(test, scores), len(rows)
     return {
         "pairs": pairs,

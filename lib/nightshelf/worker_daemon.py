@@ -11,6 +11,7 @@ of a task that often has no more to do. What they hold is installed beside this 
 
 import importlib
 import sys
+from collections.abc import Sequence
 from typing import Final
 from zipimport import zipimporter
 
@@ -29,9 +30,15 @@ FORKED: Final = (
     "nightshelf.ranking.diversity",
     "nightshelf.retrieval.kernel",
 )
-"""Modules that workers are forked with."""
+"""What workers are forked with."""
+
+
+def start(modules: Sequence[str] = FORKED) -> None:
+    """Forks workers for Spark, with the modules imported, until it ends them."""
+    for module in modules:
+        importlib.import_module(module)
+    manager()  # type: ignore[no-untyped-call]
+
 
 if __name__ == "__main__":
-    for _module in FORKED:
-        importlib.import_module(_module)
-    manager()  # type: ignore[no-untyped-call]
+    start()

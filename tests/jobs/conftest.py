@@ -79,8 +79,10 @@ class Shop:
         path.write_text("\n".join([header, *rows]) + "\n")
         return path
 
-    def configure(self, text: str = "") -> None:
-        (self.folder / "shop.yaml").write_text(CONF.format(folder=self.folder) + text)
+    def configure(self, text: str = "", sources: str = "") -> None:
+        """Writes the configuration: `sources` goes on from its sources, `text` from its end."""
+        told = CONF.format(folder=self.folder, sources=sources.strip("\n"))
+        (self.folder / "shop.yaml").write_text(told + text)
 
 
 CONF = """
@@ -92,6 +94,7 @@ sources:
     path: log/{{ds}}.csv
     options: {{header: true}}
     columns: {{user_id: user, item_id: item, event_type: type, event_ts: at, price: price}}
+{sources}
 recommend: {{k: 2, user_cf_weight: 0}}
 item_cf: {{min_co_users: 1, k: 5}}
 """
@@ -113,3 +116,13 @@ def shop(tmp_path: Path, spark: SparkSession) -> Shop:
             f"u0,i3,purchase,{day} 11:00:00,5",
         )
     return made
+
+
+def night(invoke: Invoke, shop: Shop, ds: str, *steps: str) -> dict[str, dict[str, Any]]:
+    """Runs the steps, which have to do well, and gives the line that each ends with."""
+    told = {}
+    for step in steps:
+        ended = invoke(step, "--conf-file", shop.conf, "--ds", ds)
+        assert ended.code == 0, ended.lines
+        told[step] = next(line for line in ended.lines if line["event"] == "step")
+    return told

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nightshelf.tables import ITEM_FEATURES, ITEM_NEIGHBOURS, ITEM_TEXT, TEXT_NEIGHBOURS
-from tests.jobs.conftest import Invoke, Shop
+from tests.jobs.conftest import Invoke, Shop, night
 from tests.text.tiny import save
 
 DAY_1, DAY_2 = "2026-11-23", "2026-11-24"
@@ -24,12 +24,7 @@ TITLES = {"i0": "blue mug", "i1": "red mug", "i2": "blue lamp", "i3": "the kitch
 @pytest.fixture
 def texts(shop: Shop, tmp_path: Path) -> Shop:
     """The small shop with titles; i9 is new: nobody has wanted it."""
-    (shop.folder / "shop.yaml").write_text("")
-    shop.configure()
-    conf = (shop.folder / "shop.yaml").read_text()
-    told = TEXTS.format(model=save(tmp_path / "weights"))
-    head, rest = conf.split("recommend:")
-    (shop.folder / "shop.yaml").write_text(f"{head.rstrip()}{told}recommend:{rest}")
+    shop.configure(sources=TEXTS.format(model=save(tmp_path / "weights")))
     name_items(shop)
     return shop
 
@@ -37,15 +32,6 @@ def texts(shop: Shop, tmp_path: Path) -> Shop:
 def name_items(shop: Shop, **changed: str) -> None:
     rows = [f'{item},"{title}",' for item, title in (TITLES | {"i9": "red lamp"} | changed).items()]
     (shop.folder / "items.csv").write_text("\n".join(["item,title,description", *rows]))
-
-
-def night(invoke: Invoke, shop: Shop, ds: str, *steps: str) -> dict[str, dict[str, object]]:
-    told = {}
-    for step in steps:
-        ended = invoke(step, "--conf-file", shop.conf, "--ds", ds)
-        assert ended.code == 0, ended.lines
-        told[step] = next(line for line in ended.lines if line["event"] == "step")
-    return told
 
 
 def test_only_new_texts_are_encoded(invoke: Invoke, texts: Shop) -> None:

@@ -4,21 +4,21 @@ from datetime import date
 
 import pytest
 
-from nightshelf.tables import ITEM_FEATURES, REVIEW_SCORES, SILVER_REVIEWS, Table
-from tests.jobs.conftest import Invoke, Shop
+from nightshelf.tables import ITEM_FEATURES, REVIEW_SCORES, SILVER_REVIEWS
+from tests.jobs.conftest import Invoke, Shop, night
 
 DAY_1, DAY_2 = "2026-11-23", "2026-11-24"
 HEAD = "item,who,at,stars,headline,said"
 CONFIGURED = """
   reviews:
     format: csv
-    path: reviews/{{ds}}.csv
-    options: {{header: true, escape: '"', multiLine: true}}
+    path: reviews/{ds}.csv
+    options: {header: true, escape: '"', multiLine: true}
     columns:
-      {{item_id: item, user_id: who, review_ts: at, rating: stars, title: headline, text: said}}
-privacy: {{pseudonymise: true}}
-reviews: {{min_rated: 16, max_rated: 16, prior: 1, aspects: {{size: [size, fits]}}}}
-ctr: {{min_positives: 1}}
+      {item_id: item, user_id: who, review_ts: at, rating: stars, title: headline, text: said}
+privacy: {pseudonymise: true}
+reviews: {min_rated: 16, max_rated: 16, prior: 1, aspects: {size: [size, fits]}}
+ctr: {min_positives: 1}
 """
 
 
@@ -26,11 +26,7 @@ ctr: {{min_positives: 1}}
 def reviewed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """The small shop, with reviews of the items i0 (praised) and i1 (blamed)."""
     monkeypatch.setenv("NIGHTSHELF_PSEUDONYM_KEY", "0123456789abcdef" * 4)
-    shop.configure()
-    conf = (shop.folder / "shop.yaml").read_text()
-    head, rest = conf.split("recommend:")
-    told = CONFIGURED.format()
-    (shop.folder / "shop.yaml").write_text(f"{head.rstrip()}{told}recommend:{rest}")
+    shop.configure(sources=CONFIGURED)
     rows = [
         f'i{n % 2},u{n},{DAY_1} 10:00:{n:02},{1 if n % 2 else 5},,"{_said(n)}"' for n in range(20)
     ]
@@ -44,22 +40,13 @@ def _said(n: int) -> str:
     )
 
 
+def digests(shop: Shop) -> tuple[str, str]:
+    return shop.store.digest(REVIEW_SCORES), shop.store.digest(ITEM_FEATURES)
+
+
 def deliver(shop: Shop, day: str, *rows: str) -> None:
     (shop.folder / "reviews").mkdir(exist_ok=True)
     (shop.folder / "reviews" / f"{day}.csv").write_text("\n".join([HEAD, *rows]) + "\n")
-
-
-def night(invoke: Invoke, shop: Shop, ds: str, *steps: str) -> dict[str, dict[str, object]]:
-    told = {}
-    for step in steps:
-        ended = invoke(step, "--conf-file", shop.conf, "--ds", ds)
-        assert ended.code == 0, ended.lines
-        told[step] = next(line for line in ended.lines if line["event"] == "step")
-    return told
-
-
-def digest(shop: Shop, table: Table) -> str:
-    return shop.store.digest(table)
 
 
 def test_reviews_become_features_and_texts(invoke: Invoke, reviewed: Shop) -> None:
@@ -69,9 +56,9 @@ def test_reviews_become_features_and_texts(invoke: Invoke, reviewed: Shop) -> No
     assert scored["scored"] == 20
     assert scored["auc"] == 1.0
     assert str(scored["review_model"]).endswith("-16")
-    before = digest(reviewed, REVIEW_SCORES), digest(reviewed, ITEM_FEATURES)
+    before = digests(reviewed)
     night(invoke, reviewed, DAY_1, "score_reviews", "build_features")
-    assert (digest(reviewed, REVIEW_SCORES), digest(reviewed, ITEM_FEATURES)) == before
+    assert digests(reviewed) == before
     numbers = {
         row["item_id"]: row["numbers"] for row in reviewed.store.read(ITEM_FEATURES).collect()
     }
@@ -112,10 +99,13 @@ def test_only_new_reviews_are_scored(invoke: Invoke, reviewed: Shop) -> None:
     assert numbers["i0"]["reviews"] == 11
 
 
-def test_too_few_or_senseless_reviews(invoke: Invoke, reviewed: Shop) -> None:
+def test_dry_runs_and_too_few_or_senseless_reviews(invoke: Invoke, reviewed: Shop) -> None:
     told = night(invoke, reviewed, DAY_1, "ingest")
     assert told["ingest"]["reviews"] == 20
     conf = ("--conf-file", reviewed.conf, "--ds", DAY_1)
+    assert invoke("score_reviews", *conf, "--dry-run").code == 0
+    assert not (reviewed.folder / "warehouse" / "models").exists()
+    assert reviewed.store.version(REVIEW_SCORES) is None
     ended = invoke("score_reviews", *conf, "--set", "reviews.min_rated=21")
     assert ended.code == 0
     why = next(line["why"] for line in ended.lines if line["event"] == "step")

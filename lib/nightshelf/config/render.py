@@ -31,27 +31,23 @@ def _sections() -> Iterator[str]:
         defaults = _plain(value)
         for key, field in type(value).model_fields.items():
             told = defaults[key]
-            if _is_list_of_keys(told):
+            lines = _lines(told)
+            if lines:
                 yield f"  {key}:  # {field.description}"
-                yield from (f"    - {_in_flow(entry)}" for entry in told)
+                yield from (f"    {line}" for line in lines)
                 continue
-            if _is_map_of_lists(told):
-                yield f"  {key}:  # {field.description}"
-                yield from (f"    {_in_flow({n: own})[1:-1]}" for n, own in told.items())
-                continue
-            flow = yaml.safe_dump(
-                {key: defaults[key]}, default_flow_style=None, sort_keys=False, width=1000
-            )
+            flow = yaml.safe_dump({key: told}, default_flow_style=None, sort_keys=False, width=1000)
             shown = flow.strip().removeprefix("{").removesuffix("}") if flow[0] == "{" else flow
             yield f"  {shown.strip()}  # {field.description}"
 
 
-def _is_list_of_keys(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
-
-
-def _is_map_of_lists(value: Any) -> bool:
-    return isinstance(value, dict) and any(isinstance(own, list) for own in value.values())
+def _lines(value: Any) -> list[str]:
+    """A list of keys, or a map of lists, an entry a line; none of other values."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [f"- {_in_flow(entry)}" for entry in value]
+    if isinstance(value, dict) and any(isinstance(own, list) for own in value.values()):
+        return [_in_flow({name: own})[1:-1] for name, own in value.items()]
+    return []
 
 
 def _in_flow(value: Any) -> str:

@@ -1,9 +1,8 @@
 """Items and users as a shop's own sources tell them, or as its events do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import reduce
-from typing import TypeVar
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -20,11 +19,9 @@ from nightshelf.columns import (
     Transform,
 )
 from nightshelf.config import ItemSource, UserSource
-from nightshelf.ingest.mapping import TEXT_FIELDS, Pseudonym, timestamp
-from nightshelf.ingest.sources import Reader, column_names, value
+from nightshelf.ingest.mapping import TEXT_FIELDS, Pseudonym, field, timestamp
+from nightshelf.ingest.sources import Reader, value
 from nightshelf.tables.contract import STRING_MAP
-
-S = TypeVar("S", ItemSource, UserSource)
 
 ITEM_COLUMNS = (
     ITEM, *TEXT_FIELDS, PRICE, STOCK, "launch_date", DELISTED, "image_url", ATTRIBUTES, DS,
@@ -42,18 +39,18 @@ def mapped_items(source: ItemSource, until: date) -> Transform:
         fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
         valid_from = fields.get("valid_from")
         day = F.lit(until) if valid_from is None else F.to_date(timestamp(source, valid_from))
-        price = _field(fields, PRICE).try_cast("double")
-        stock = _field(fields, STOCK).try_cast("double")
+        price = field(fields, PRICE).try_cast("double")
+        stock = field(fields, STOCK).try_cast("double")
         return rows.select(
             fields[ITEM].alias(ITEM),
-            *(_field(fields, name).alias(name) for name in TEXT_FIELDS),
+            *(field(fields, name) for name in TEXT_FIELDS),
             F.when(~F.isnan(price) & price.between(0, 1e12), price).alias(PRICE),
             F.when(stock.between(-2e9, 2e9), F.greatest(F.lit(0.0), stock))
             .cast("int")
             .alias(STOCK),
-            F.to_date(_field(fields, "launch_date").try_cast("timestamp")).alias("launch_date"),
-            F.coalesce(_field(fields, DELISTED).try_cast("boolean"), F.lit(False)).alias(DELISTED),
-            _field(fields, "image_url").alias("image_url"),
+            F.to_date(field(fields, "launch_date").try_cast("timestamp")).alias("launch_date"),
+            F.coalesce(field(fields, DELISTED).try_cast("boolean"), F.lit(False)).alias(DELISTED),
+            field(fields, "image_url"),
             _attributes(source.attributes).alias(ATTRIBUTES),
             day.alias(DS),
         ).where(F.col(ITEM).isNotNull() & (F.trim(ITEM) != "") & (F.col(DS) <= F.lit(until)))
@@ -87,7 +84,7 @@ def deliver_items(reader: Reader, sources: Sequence[ItemSource]) -> DataFrame:
     """[silver.items] of all item sources up to the reader's day, one row an (item, day)."""
     frames = [
         rows.transform(mapped_items(source, reader.until))
-        for source, rows in _read(reader, sources, "items")
+        for source, rows in reader.each(sources, "items")
     ]
     return reduce(DataFrame.unionByName, frames).transform(_one_row_a_day)
 
@@ -96,16 +93,9 @@ def deliver_users(reader: Reader, sources: Sequence[UserSource], pseudonym: Pseu
     """[silver.users] of all user sources as of the reader's day, one row a user."""
     frames = [
         rows.transform(mapped_users(source, reader.until, pseudonym))
-        for source, rows in _read(reader, sources, "users")
+        for source, rows in reader.each(sources, "users")
     ]
     return reduce(DataFrame.unionByName, frames).transform(_one_row_a_user)
-
-
-def _read(reader: Reader, sources: Sequence[S], kind: str) -> Iterator[tuple[S, DataFrame]]:
-    for place in range(len(sources)):
-        source: S = sources[place]
-        wanted = column_names([*source.columns.values(), *source.attributes, *source.keep])
-        yield source, reader.read(source, f"sources.{kind}.{place}", wanted)
 
 
 def mapped_users(source: UserSource, until: date, pseudonym: Pseudonym = None) -> Transform:
@@ -124,10 +114,6 @@ def mapped_users(source: UserSource, until: date, pseudonym: Pseudonym = None) -
         ).where(F.col(USER).isNotNull() & (F.trim(USER) != ""))
 
     return transform
-
-
-def _field(fields: dict[str, Column], name: str) -> Column:
-    return fields.get(name, F.lit(None)).cast("string")
 
 
 def _attributes(names: Sequence[str]) -> Column:

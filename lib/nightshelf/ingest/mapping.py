@@ -1,7 +1,7 @@
 """From a source's own columns to Nightshelf's, with nothing judged or dropped yet."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -39,8 +39,8 @@ def mapped_events(
         order_id = fields.get("order_id", F.lit(None))
         prefix, pattern = source.cancellation_prefix, source.item_id_pattern
         return rows.select(
-            *(_text(fields, name) for name in (USER, ITEM, "query", "session_id", *TEXT_FIELDS)),
-            *(_text(fields, name) for name in NUMBER_FIELDS),
+            *(field(fields, name) for name in (USER, ITEM, "query", "session_id", *TEXT_FIELDS)),
+            *(field(fields, name) for name in NUMBER_FIELDS),
             _event_type(source, fields[EVENT_TYPE]).alias(EVENT_TYPE),
             timestamp(source, fields[EVENT_TS]).alias(EVENT_TS),
             raw.alias("raw"),
@@ -75,7 +75,8 @@ def timestamp(source: FileSource, told: Column) -> Column:
     return F.when(possible, F.timestamp_micros(F.round(micros).cast("bigint")))
 
 
-def _text(fields: dict[str, Column], name: str) -> Column:
+def field(fields: Mapping[str, Column], name: str) -> Column:
+    """What a source tells as that field, as STRING by its name; null where it has none."""
     return fields.get(name, F.lit(None)).cast("string").alias(name)
 
 

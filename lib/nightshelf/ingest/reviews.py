@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, ITEM, RATING, REVIEW, REVIEW_TS, TEXT, TITLE, USER, Transform
 from nightshelf.config import ReviewSource
-from nightshelf.ingest.mapping import Pseudonym, timestamp
-from nightshelf.ingest.sources import Reader, column_names, value
+from nightshelf.ingest.mapping import Pseudonym, field, timestamp
+from nightshelf.ingest.sources import Reader, value
 
 _TOLD = (ITEM, USER, REVIEW_TS, RATING, TEXT)
 
@@ -18,11 +18,10 @@ def deliver_reviews(
     reader: Reader, sources: Sequence[ReviewSource], pseudonym: Pseudonym
 ) -> DataFrame:
     """[silver.reviews] of all review sources, one row a source row, none left out."""
-    frames = []
-    for place, source in enumerate(sources):
-        wanted = column_names([*source.columns.values(), *source.keep])
-        rows = reader.read(source, f"sources.reviews.{place}", wanted)
-        frames.append(rows.transform(mapped_reviews(source, pseudonym)))
+    frames = [
+        rows.transform(mapped_reviews(source, pseudonym))
+        for source, rows in reader.each(sources, "reviews")
+    ]
     return reduce(DataFrame.unionByName, frames)
 
 
@@ -33,12 +32,10 @@ def mapped_reviews(source: ReviewSource, pseudonym: Pseudonym = None) -> Transfo
     """
 
     def transform(rows: DataFrame) -> DataFrame:
-        told = {name: value(ref) for name, ref in source.columns.items()}
-        nothing = F.lit(None).cast("string")
-        user = told.get(USER, nothing)
-        rating = told.get(RATING, nothing).try_cast("double")
-        parts = [F.when(F.trim(told[n]) != "", told[n]) for n in (TITLE, TEXT) if n in told]
-        text = F.concat_ws("\n", *parts)
+        told: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
+        user, rating = field(told, USER), field(told, RATING).try_cast("double")
+        parts = (field(told, name) for name in (TITLE, TEXT))
+        text = F.concat_ws("\n", *(F.when(F.trim(part) != "", part) for part in parts))
         return (
             rows.select(
                 told[ITEM].alias(ITEM),

@@ -5,13 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
+from typing import TypeVar
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.config import ColumnRef, FileSource
+from nightshelf.config import ColumnRef, FileSource, ItemSource, ReviewSource, UserSource
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
 from nightshelf.tables.files import Files
+
+S = TypeVar("S", ItemSource, UserSource, ReviewSource)
 
 CORRUPT = "_corrupt_record"
 SOURCE_FILE = "_source_file"
@@ -30,6 +33,14 @@ class Reader:
     root: str
     since: date | None
     until: date
+
+    def each(self, sources: Sequence[S], kind: str) -> Iterator[tuple[S, DataFrame]]:
+        """Each of the sources of `sources.<kind>` with its rows, as `read` reads them."""
+        for place in range(len(sources)):
+            source: S = sources[place]
+            more: Sequence[str] = () if isinstance(source, ReviewSource) else source.attributes
+            wanted = column_names([*source.columns.values(), *more, *source.keep])
+            yield source, self.read(source, f"sources.{kind}.{place}", wanted)
 
     def read(self, source: FileSource, name: str, wanted: Sequence[str]) -> DataFrame:
         """The source's own columns, plus `_source_file`, and `_corrupt_record` where it is text.

@@ -17,7 +17,7 @@ from nightshelf.learning.storage import Folder
 from nightshelf.runs import Run
 from nightshelf.tables import REVIEW_SCORES, SILVER_REVIEWS
 from nightshelf.text.reviews import opinions, praise
-from nightshelf.text.sentiment import Opinions, Sentiment
+from nightshelf.text.sentiment import Sentiment
 
 _SAID = (REVIEW, SENTIMENT, ASPECTS)
 
@@ -31,21 +31,12 @@ class OpinionModel:
     learnt_from: int
     aspects: Mapping[str, Sequence[str]]
 
-    @property
-    def key(self) -> str:
-        """Tells models apart."""
-        return self.folder.uri
-
     def learnt(self) -> Sentiment | None:
         """What was learnt; None where nothing was yet, or its files are torn."""
         try:
             return Sentiment.load(self.folder)
         except DataQualityError:
             return None
-
-    def __call__(self) -> Opinions:
-        """Loads it. Raises DataQualityError where it is not there."""
-        return Opinions(Sentiment.load(self.folder), self.aspects)
 
 
 def rated(run: Run) -> DataFrame:

@@ -11,7 +11,7 @@ from nightshelf.runs.cli import single
 from nightshelf.tables import REVIEW_SCORES, SILVER_REVIEWS
 from nightshelf.text import sentiment
 from nightshelf.text.reviews import scored
-from nightshelf.text.sentiment import Sentiment
+from nightshelf.text.sentiment import Opinions, Sentiment
 
 
 def run(run: Run) -> None:
@@ -21,7 +21,7 @@ def run(run: Run) -> None:
         raise Skipped("reviews.enabled is false")
     if run.store.version(SILVER_REVIEWS) is None:
         raise Skipped("the shop tells no reviews")
-    told = rated(run).persist()  # counted, learnt from
+    told = rated(run)
     found = told.count()
     model = opinion_model(run, found)
     if model is None:
@@ -30,14 +30,13 @@ def run(run: Run) -> None:
             f"reviews.min_rated ({config.min_rated})"
         )
     learnt = model.learnt() or _learnt(run, model, told)
-    told.unpersist()
     auc = learnt.told["auc"]
     if not auc >= config.min_auc:
         raise Skipped(
             f"the texts of {model.learnt_from} reviews do not tell their ratings: AUC {auc:.3f} of "
             f"those held out, less than reviews.min_auc ({config.min_auc})"
         )
-    _score(run, model)
+    _score(run, model, Opinions(learnt, model.aspects))
     run.tell(review_model=model.model_id, auc=round(auc, 4))
 
 
@@ -50,10 +49,10 @@ def _learnt(run: Run, model: OpinionModel, told: DataFrame) -> Sentiment:
     return learnt
 
 
-def _score(run: Run, model: OpinionModel) -> None:
+def _score(run: Run, model: OpinionModel, judge: Opinions) -> None:
     reviews = run.read(SILVER_REVIEWS, until=run.ds)
     made = known_scores(run, model, day_before(run))
-    rows = reviews.join(made, REVIEW, "left_anti").transform(scored(model))
+    rows = reviews.join(made, REVIEW, "left_anti").transform(scored(judge))
     told = {MODEL_ID: F.lit(model.model_id), DS: F.lit(run.ds)}
     run.rows_in = run.publish(
         rows.withColumns(told).select(*REVIEW_SCORES.schema.names), REVIEW_SCORES

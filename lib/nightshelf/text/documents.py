@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Final
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from nightshelf.columns import (
@@ -35,13 +35,9 @@ def item_texts(praise: DataFrame | None = None) -> Transform:
     each, as they came; and of the newest praise: [item_id, ds, praise], one row an (item, ds).
     Items without any have no row.
     """
-    so_far = (
-        Window.partitionBy(ITEM)
-        .orderBy(DS)
-        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    )
+    until = so_far()
     names = (*PARTS, PRAISE) if praise is not None else PARTS
-    newest = {name: F.last(_unless_blank(name), ignorenulls=True).over(so_far) for name in names}
+    newest = {name: F.last(_unless_blank(name), ignorenulls=True).over(until) for name in names}
     before = F.lag(TEXT_HASH).over(Window.partitionBy(ITEM).orderBy(DS))
 
     def transform(items: DataFrame) -> DataFrame:
@@ -58,6 +54,12 @@ def item_texts(praise: DataFrame | None = None) -> Transform:
         )
 
     return transform
+
+
+def so_far() -> WindowSpec:
+    """Of an item, the rows of days up to a row's own."""
+    by_day = Window.partitionBy(ITEM).orderBy(DS)
+    return by_day.rowsBetween(Window.unboundedPreceding, Window.currentRow)
 
 
 def _unless_blank(name: str) -> Column:

@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.preprocessing import normalize
 
 from nightshelf.text.documents import cleaned
 
 HASHES: Final = 2**16
 LETTERS: Final = 8_192
 """What is longer is cut."""
+
+
+Weights = NDArray[Any]
 
 
 def counts(texts: Sequence[str]) -> csr_matrix:
@@ -22,3 +27,8 @@ def counts(texts: Sequence[str]) -> csr_matrix:
     ).transform(clean)
     np.log1p(found.data, out=found.data)
     return csr_matrix(found)
+
+
+def weighted(found: csr_matrix, idf: Weights) -> csr_matrix:
+    """Counts (N, HASHES) times idf (HASHES,), as rows of length 1, or 0 where no word is known."""
+    return normalize(found.multiply(idf).tocsr())

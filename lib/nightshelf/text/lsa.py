@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
 from nightshelf.text.encoder import Encoded
-from nightshelf.text.hashed import LETTERS, counts
+from nightshelf.text.hashed import LETTERS, counts, weighted
 
 Singles = NDArray[np.float32]
 
@@ -27,8 +27,7 @@ class Lsa:
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """The vectors of the texts, in their order."""
-        weighted = normalize(counts(texts).multiply(self.idf).tocsr())
-        vectors = normalize(np.asarray(weighted @ self.directions))
+        vectors = normalize(np.asarray(weighted(counts(texts), self.idf) @ self.directions))
         cut = np.array([len(text) > LETTERS for text in texts], np.bool_)
         return Encoded(vectors.astype(np.float32), cut)
 
@@ -38,5 +37,5 @@ def fit(texts: Sequence[str], width: int, seed: int) -> Lsa:
     told = counts(texts)
     weighing = TfidfTransformer(sublinear_tf=False).fit(told)
     wanted = min(width, max(1, len(texts) - 1))
-    svd = TruncatedSVD(wanted, random_state=seed).fit(normalize(told.multiply(weighing.idf_)))
+    svd = TruncatedSVD(wanted, random_state=seed).fit(weighted(told, weighing.idf_))
     return Lsa(weighing.idf_.astype(np.float32), svd.components_.T.astype(np.float32))

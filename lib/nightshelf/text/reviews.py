@@ -19,7 +19,7 @@ from nightshelf.columns import (
     TEXT,
     Transform,
 )
-from nightshelf.learning.loading import Loader, loaded
+from nightshelf.text.documents import so_far
 from nightshelf.text.sentiment import Opinions
 
 Batches = Iterable[pa.RecordBatch]
@@ -28,24 +28,22 @@ PRAISING: Final = 0.8
 """From such a sentiment on a review praises."""
 PRAISE_LETTERS: Final = 240
 """Letters of a review that an item's text has."""
+_MAP: Final = pa.map_(pa.string(), pa.float64())
 
 
-def scored(load: Loader[Opinions]) -> Transform:
+def scored(judge: Opinions) -> Transform:
     """[review_id, text] -> [review_id, sentiment, aspects map<string, double>]."""
 
     def task(batches: Batches) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            if batch.num_rows:  # without reviews nothing is loaded
-                sentiments, aspects = loaded(load)(batch.column(TEXT).to_pylist())
+            if batch.num_rows:
+                sentiments, aspects = judge(batch.column(TEXT).to_pylist())
                 maps = pa.array([list(told.items()) for told in aspects], _MAP)
                 columns = [batch.column(REVIEW), pa.array(sentiments, pa.float64()), maps]
                 yield pa.RecordBatch.from_arrays(columns, [REVIEW, SENTIMENT, ASPECTS])
 
     schema = f"{REVIEW} string, {SENTIMENT} double, {ASPECTS} map<string, double>"
     return lambda reviews: reviews.select(REVIEW, TEXT).mapInArrow(task, schema)
-
-
-_MAP: Final = pa.map_(pa.string(), pa.float64())
 
 
 def opinions(aspects: Sequence[str], mean: float, prior: float) -> Transform:
@@ -57,21 +55,17 @@ def opinions(aspects: Sequence[str], mean: float, prior: float) -> Transform:
     """
     said = {SENTIMENT: F.col(SENTIMENT)}
     said |= {f"aspect_{name}": F.col(ASPECTS)[name] for name in aspects}
-    so_far = (
-        Window.partitionBy(ITEM)
-        .orderBy(DS)
-        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    )
+    until = so_far()
 
     def smoothed(name: str) -> Column:
-        total, n = F.sum(f"{name}_sum").over(so_far), F.sum(f"{name}_n").over(so_far)
+        total, n = F.sum(f"{name}_sum").over(until), F.sum(f"{name}_n").over(until)
         return F.when(n > 0, (F.coalesce(total, F.lit(0.0)) + prior * mean) / (n + prior))
 
     def transform(reviews: DataFrame) -> DataFrame:
         sums = (F.sum(told).alias(f"{name}_sum") for name, told in said.items())
         numbers = (F.count(told).alias(f"{name}_n") for name, told in said.items())
         daily = reviews.groupBy(ITEM, DS).agg(*sums, *numbers)
-        n = F.sum(f"{SENTIMENT}_n").over(so_far).cast("double")
+        n = F.sum(f"{SENTIMENT}_n").over(until).cast("double")
         means = (smoothed(name).alias(name) for name in said)
         return daily.select(ITEM, DS, n.alias(REVIEWS), *means)
 

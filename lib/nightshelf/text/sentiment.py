@@ -13,16 +13,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.preprocessing import normalize
 
 from nightshelf.learning import checkpoint
 from nightshelf.learning.storage import Folder
-from nightshelf.text.hashed import counts
+from nightshelf.text.hashed import counts, weighted
 
 FITTED: Final = "sentiment"
 HELD_OUT: Final = 5
@@ -48,7 +46,7 @@ class Sentiment:
 
     def __call__(self, texts: Sequence[str]) -> Doubles:
         """(N,): the chance that who wrote each text is pleased."""
-        scores = _weighted(counts(texts), self.idf) @ self.weights + self.bias
+        scores = weighted(counts(texts), self.idf) @ self.weights + self.bias
         return np.asarray(expit(scores.astype(np.float64)))
 
     def save(self, folder: Folder) -> None:
@@ -75,15 +73,11 @@ def fit(texts: Sequence[str], pleased: Sequence[bool]) -> Sentiment:
     if any(len(np.unique(labels[part])) < 2 for part in (held, ~held)):
         return Sentiment(idf, np.zeros_like(idf), 0.0, {"auc": float("nan"), "mean": 0.5})
     model = LogisticRegression(C=_STRENGTH, solver="liblinear", random_state=0)
-    model.fit(_weighted(found[~held], idf), labels[~held])
+    model.fit(weighted(found[~held], idf), labels[~held])
     weights, bias = model.coef_[0].astype(np.float32), float(model.intercept_[0])
-    scores = expit(_weighted(found, idf) @ weights + bias)
+    scores = expit(weighted(found, idf) @ weights + bias)
     auc = float(roc_auc_score(labels[held], scores[held]))
     return Sentiment(idf, weights, bias, {"auc": auc, "mean": float(scores.mean())})
-
-
-def _weighted(found: csr_matrix, idf: Singles) -> csr_matrix:
-    return normalize(found.multiply(idf).tocsr())
 
 
 @dataclass(frozen=True)
