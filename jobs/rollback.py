@@ -1,4 +1,7 @@
-"""spark-submit jobs/rollback.py --conf-file conf/local.yaml --ds 2026-11-24 --model MODEL_ID"""
+"""spark-submit jobs/rollback.py --conf-file conf/local.yaml --to-ds 2026-11-23
+
+Or, for an earlier model: --ds 2026-11-24 --model MODEL_ID
+"""
 
 from nightshelf.jobs.rollback import main
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,7 +104,36 @@ item_cf: {{min_co_users: 1, k: 5}}
 @pytest.fixture
 def shop(tmp_path: Path, spark: SparkSession) -> Shop:
     """Five users and four items over three days."""
-    made = Shop(tmp_path, spark)
+    return small_shop(tmp_path, spark)
+
+
+@pytest.fixture(scope="session")
+def two_nights(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Shop:
+    """The shop after the nights of the 23rd and the 24th; for `copied` alone to read."""
+    made = small_shop(tmp_path_factory.mktemp("two-nights"), spark)
+    with pytest.MonkeyPatch.context() as patch:
+        for day in ("2026-11-23", "2026-11-24"):
+            told = ["--conf-file", made.conf, "--ds", day, "--to", "recommend", *PLAIN, *FEW]
+            patch.setattr(sys, "argv", ["nightly.py", *told])
+            with pytest.raises(SystemExit) as ended:
+                importlib.import_module("nightshelf.jobs.nightly").main()
+            assert not ended.value.code
+    return made
+
+
+@pytest.fixture
+def nights(two_nights: Shop, tmp_path: Path) -> Shop:
+    """A copy of the shop after two nights, to be worked on."""
+    folder = tmp_path / "shop"
+    shutil.copytree(two_nights.folder, folder)
+    made = Shop(folder, two_nights.spark)
+    made.configure()
+    return made
+
+
+def small_shop(folder: Path, spark: SparkSession) -> Shop:
+    """See `shop`."""
+    made = Shop(folder, spark)
     made.configure()
     for day in ("2026-11-22", "2026-11-23", "2026-11-24"):
         made.deliver(

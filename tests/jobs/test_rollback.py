@@ -1,4 +1,4 @@
-"""An earlier model restored by hand, and the listing of all."""
+"""What readers had on an earlier day, or an earlier model, again; and the listing of models."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -7,8 +7,13 @@ import pytest
 from pyspark.sql import Row
 
 from nightshelf.ranking.registry import in_use
-from nightshelf.tables import OPS_JOB_RUNS, OPS_MODELS
-from tests.jobs.conftest import Invoke, Shop
+from nightshelf.tables import (
+    GOLD_RECOMMENDATIONS,
+    OPS_JOB_RUNS,
+    OPS_MODELS,
+    SERVING_RECOMMENDATIONS,
+)
+from tests.jobs.conftest import PLAIN, Invoke, Shop
 
 FIRST, SECOND, OTHER = "dcn_v2-2026-11-22-aa", "dcn_v2-2026-11-24-bb", "dcn_v2-2026-11-23-cc"
 
@@ -114,7 +119,7 @@ def test_what_cannot_be_restored(invoke: Invoke, models: Shop) -> None:
     assert f"--model {FIRST}: model.json not found in file:" in torn.error
     unnamed = rollback(invoke, models, 24)
     assert unnamed.code == 64
-    assert unnamed.error.startswith("--model is missing")
+    assert unnamed.error.startswith("give either --to-ds D, the day whose lists readers shall have")
     assert models.store.read(OPS_MODELS).count() == 3
 
 
@@ -140,3 +145,44 @@ def test_the_listing_marks_what_is_in_use(
     earlier = invoke("models", "--conf-file", models.conf, "--ds", "2026-11-23")
     assert SECOND not in earlier.out
     assert not (Path(models.folder) / "warehouse" / "ops" / "job_runs").exists()
+
+
+def test_readers_have_the_lists_of_an_earlier_day_again(invoke: Invoke, nights: Shop) -> None:
+    conf = ("--conf-file", nights.conf)
+    old = nights.store.digest(GOLD_RECOMMENDATIONS, on=date(2026, 11, 23))
+    new = nights.store.digest(SERVING_RECOMMENDATIONS)
+    assert new == nights.store.digest(GOLD_RECOMMENDATIONS, on=date(2026, 11, 24)) != old
+    assert invoke("rollback", *conf, "--to-ds", "2026-11-23", "--dry-run").code == 0
+    assert nights.store.digest(SERVING_RECOMMENDATIONS) == new
+
+    back = invoke("rollback", *conf, "--to-ds", "2026-11-23")
+    assert back.code == 0
+    assert nights.store.digest(SERVING_RECOMMENDATIONS) == old
+    told = next(line for line in back.lines if line["event"] == "rolled back")
+    assert (told["from_ds"], told["to_ds"]) == ("2026-11-24", "2026-11-23")
+    assert nights.store.last_manifest(SERVING_RECOMMENDATIONS)["rolled_back_from"] == "2026-11-24"
+    again = invoke("rollback", *conf, "--to-ds", "2026-11-23")
+    assert again.code == 0
+    assert "readers have what was published for 2026-11-23 already" in str(again.lines)
+    # The night that is run again, once its cause is mended, publishes as ever.
+    assert invoke("recommend", *conf, *PLAIN, "--ds", "2026-11-24").code == 0
+    assert nights.store.digest(SERVING_RECOMMENDATIONS) == new
+
+
+def test_a_day_that_cannot_be_rolled_back_to(invoke: Invoke, nights: Shop) -> None:
+    conf = ("--conf-file", nights.conf)
+    before = nights.store.version(SERVING_RECOMMENDATIONS)
+    missing = invoke("rollback", *conf, "--to-ds", "2026-11-20")
+    assert missing.code == 66
+    assert missing.error.startswith(
+        "--to-ds 2026-11-20: gold.recommendations holds nothing of that day; nearest days that it "
+        "holds: 2026-11-23, 2026-11-24"
+    )
+    assert invoke("rollback", *conf, "--to-ds", "2026-11-31").code == 64
+    both = invoke("rollback", *conf, "--to-ds", "2026-11-23", "--model", "m")
+    assert both.code == 64
+    assert nights.store.version(SERVING_RECOMMENDATIONS) == before
+    nowhere = nights.folder / "warehouse" / "none"
+    empty = invoke("rollback", *conf, "--set", f"warehouse.root={nowhere}", "--to-ds", "2026-11-23")
+    assert empty.code == 66
+    assert "readers have nothing yet" in empty.error

@@ -1,7 +1,8 @@
 """The typed, frozen configuration of a run."""
 
-from nightshelf.config.load import config_hash, load
+from nightshelf.config.load import as_it_was, config_hash, decisive, load
 from nightshelf.config.model import TrackingConfig
+from nightshelf.config.operating import AuditsConfig, MaintenanceConfig
 from nightshelf.config.render import resolved
 from nightshelf.config.reviews import ReviewsConfig
 from nightshelf.config.search import SearchConfig
@@ -31,9 +32,11 @@ from nightshelf.config.sources import (
 from nightshelf.config.text import TextConfig, TextTrainingConfig
 
 __all__ = [
-    "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource", "FeedbackConfig",
-    "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource", "PrivacyConfig",
+    "AuditsConfig", "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource",
+    "FeedbackConfig", "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource",
+    "MaintenanceConfig", "PrivacyConfig",
     "RecommendConfig", "ReviewSource", "ReviewsConfig", "SearchConfig", "SimulateConfig",
     "Sources", "SparkConfig", "TextConfig", "TextTrainingConfig", "TrackingConfig",
-    "UserCfConfig", "UserSource", "WarehouseConfig", "config_hash", "load", "resolved",
+    "UserCfConfig", "UserSource", "WarehouseConfig", "as_it_was", "config_hash", "decisive", "load",
+    "resolved",
 ]  # fmt: skip

@@ -12,12 +12,17 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from nightshelf.config.operating import AuditsConfig
 from nightshelf.config.sections import Config
 from nightshelf.errors import ConfigError, MissingInputError
 
 Tree = dict[str, Any]
+
+NO_RESULT = ("warehouse", "spark", "logging", "audits", "maintenance", "tracking")
+"""Sections that change no row of a table."""
 
 
 def load(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
@@ -38,9 +43,32 @@ def load(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
 
 def config_hash(config: Config, *sections: str) -> str:
     """Sixteen hex digits that change with any key of `sections`, or of all that change results."""
-    told = config.model_dump(mode="json", exclude={"logging", "warehouse", "spark", "tracking"})
+    told = decisive(config)
     chosen = {name: told[name] for name in sections or told}
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def decisive(config: Config) -> Tree:
+    """The sections that change results, as plain JSON values: what a run is rebuilt from."""
+    return config.model_dump(mode="json", exclude=set(NO_RESULT))
+
+
+def as_it_was(told: Tree, now: Config) -> Config:
+    """The configuration of a past run by its `decisive` sections; the others are those of `now`.
+
+    Without audits: what was published once is not held back again. Raises ConfigError where it
+    has keys that are known no more.
+    """
+    here = now.model_dump(mode="json", include=set(NO_RESULT) - {"audits"})
+    free = {name: None for name, field in AuditsConfig.model_fields.items() if _may_be_null(field)}
+    try:
+        return Config.model_validate_json(json.dumps({**told, **here, "audits": free}))
+    except ValidationError as error:
+        raise ConfigError(f"the recorded configuration: {_describe(error)}") from None
+
+
+def _may_be_null(field: FieldInfo) -> bool:
+    return type(None) in typing.get_args(field.annotation)
 
 
 def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:

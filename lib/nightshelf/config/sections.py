@@ -12,14 +12,14 @@ from nightshelf.config.model import (
     TowersConfig,
     TrackingConfig,
 )
+from nightshelf.config.operating import AuditsConfig, MaintenanceConfig
 from nightshelf.config.reviews import ReviewsConfig
 from nightshelf.config.search import SearchConfig
-from nightshelf.config.section import Section
+from nightshelf.config.section import Section, Share
 from nightshelf.config.shop import simulated_sources
 from nightshelf.config.sources import Sources, Strings, _as_tuple
 from nightshelf.config.text import TextConfig, TextTrainingConfig
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ReasonCode = Literal[
     "malformed", "missing_user", "unknown_type", "ignored_type", "missing_item", "bad_time",
     "before_shop", "future", "non_product", "bad_quantity", "bad_price", "bad_rating",
@@ -290,7 +290,9 @@ class Config(Section):
     towers: TowersConfig = TowersConfig()
     recommend: RecommendConfig = RecommendConfig()
     search: SearchConfig = SearchConfig()
+    audits: AuditsConfig = AuditsConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    maintenance: MaintenanceConfig = MaintenanceConfig()
     tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="before")

@@ -113,6 +113,20 @@ class Encoding:
         kept = tuple(f for f in self.fields if f.kind != "numeric" or f.column in measured)
         return replace(self, inputs=replace(self.inputs, numeric=numeric), fields=kept)
 
+    def knows(self, column: str, value: str) -> bool:
+        """Whether the value has an id of its own in the column's vocabulary."""
+        vocabulary = self.vocabularies.get(column)
+        return vocabulary is not None and pa.scalar(value) in vocabulary.values
+
+    def without(self, column: str, value: str) -> "Encoding":
+        """The same, where the value has no id of its own any more; the others keep theirs."""
+        known = self.vocabularies[column]
+        others = pc.not_equal(known.values, value)
+        kept = Vocabulary(
+            known.values.filter(others), known.ids[others.to_numpy(zero_copy_only=False)]
+        )
+        return replace(self, vocabularies={**self.vocabularies, column: kept})
+
     def files(self) -> dict[str, bytes]:
         """The encoding as plain files, by name: JSON, and the vocabularies as Parquet."""
         form = {

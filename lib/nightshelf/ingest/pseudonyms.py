@@ -24,19 +24,10 @@ def pseudonymiser(config: PrivacyConfig) -> Callable[[Column], Column] | None:
     """
     if not config.pseudonymise:
         return None
-    key = os.environ.get(config.key_env, "").encode()
-    if len(key) < MIN_KEY_BYTES:
-        found = f"{len(key)} bytes" if key else "nothing"
-        raise ConfigError(
-            f"privacy.pseudonymise: the environment variable {config.key_env} holds {found}, "
-            f"expected a secret of at least {MIN_KEY_BYTES} bytes; set it, the same for every night"
-        )
+    key = _key(config)
 
     def pseudonyms(ids: pd.Series) -> pd.Series:  # type: ignore[type-arg]
-        return ids.map(
-            lambda told: hmac.new(key, told.encode(), hashlib.sha256).hexdigest(),
-            na_action="ignore",
-        )
+        return ids.map(lambda told: _pseudonym(key, told), na_action="ignore")
 
     udf = pandas_udf(pseudonyms, "string")  # type: ignore[call-overload]
 
@@ -44,3 +35,23 @@ def pseudonymiser(config: PrivacyConfig) -> Callable[[Column], Column] | None:
         return F.when(F.trim(column) != "", udf(column))
 
     return pseudonym
+
+
+def pseudonym_of(config: PrivacyConfig, user: str) -> str | None:
+    """The pseudonym of one user id; None where not wanted. Raises ConfigError as above."""
+    return _pseudonym(_key(config), user) if config.pseudonymise else None
+
+
+def _pseudonym(key: bytes, user: str) -> str:
+    return hmac.new(key, user.encode(), hashlib.sha256).hexdigest()
+
+
+def _key(config: PrivacyConfig) -> bytes:
+    key = os.environ.get(config.key_env, "").encode()
+    if len(key) < MIN_KEY_BYTES:
+        found = f"{len(key)} bytes" if key else "nothing"
+        raise ConfigError(
+            f"privacy.pseudonymise: the environment variable {config.key_env} holds {found}, "
+            f"expected a secret of at least {MIN_KEY_BYTES} bytes; set it, the same for every night"
+        )
+    return key

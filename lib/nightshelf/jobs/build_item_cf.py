@@ -22,6 +22,7 @@ from nightshelf.columns import (
     Transform,
 )
 from nightshelf.feedback import positive_events
+from nightshelf.jobs.auditing import steady
 from nightshelf.jobs.histories import item_histories, nightly_histories
 from nightshelf.jobs.texts import similar_texts
 from nightshelf.placement import part_keys
@@ -50,6 +51,7 @@ def run(run: Run) -> None:
         ITEM_NEIGHBOURS,
         about={"similarity": similarity},
         in_ranges=similarity != "ease",  # whose head is dealt out otherwise
+        check=steady(run, ITEM_NEIGHBOURS),
     )
     histories.unpersist()
 

@@ -3,11 +3,12 @@
 from datetime import date, timedelta
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS
+from nightshelf.columns import DS, EVENT_TS, Transform
 from nightshelf.ingest import catalogue, cleaning, gate
+from nightshelf.ingest.erased import without_erased
 from nightshelf.ingest.events import Delivery, deliver, quarantined, silver_events
 from nightshelf.ingest.mapping import Pseudonym
 from nightshelf.ingest.pseudonyms import pseudonymiser
@@ -18,6 +19,7 @@ from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.runs.logs import logger
 from nightshelf.tables import (
+    OPS_ERASED_USERS,
     QUARANTINE_EVENTS,
     SILVER_EVENTS,
     SILVER_ITEMS,
@@ -34,7 +36,9 @@ def run(run: Run) -> None:
     delivery = deliver(reader, config.sources.events, pseudonym)
     _check_schemas(run, delivery)
 
-    read = delivery.events.transform(cleaning.in_window(since, run.ds))
+    read = delivery.events.transform(cleaning.in_window(since, run.ds)).transform(
+        _without_erased(run, F.to_date(EVENT_TS))
+    )
     run.rows_in = read.count()
     judged = (
         read.transform(cleaning.judged(config.ingest, run.ds))
@@ -62,6 +66,12 @@ def _since(run: Run) -> date | None:
     if days is None or run.store.version(SILVER_EVENTS) is None:
         return None
     return run.ds - timedelta(days=days - 1)
+
+
+def _without_erased(run: Run, day: Column | None = None) -> Transform:
+    if run.store.version(OPS_ERASED_USERS) is None:
+        return lambda rows: rows
+    return without_erased(run.read(OPS_ERASED_USERS), day)
 
 
 def _check_schemas(run: Run, delivery: Delivery) -> None:
@@ -97,13 +107,14 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
 def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym) -> None:
     if run.config.sources.users:
         users = catalogue.deliver_users(reader, run.config.sources.users, pseudonym)
-        run.publish(users, SILVER_USERS)
+        run.publish(users.transform(_without_erased(run)), SILVER_USERS)
 
 
 def _publish_reviews(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:
     if not run.config.sources.reviews:
         return
     told = deliver_reviews(reader, run.config.sources.reviews, pseudonym)
+    told = told.transform(_without_erased(run, F.col(DS)))
     told = told.where(F.col(DS).isNull() | F.col(DS).between(F.lit(first), F.lit(run.ds)))
     read = told.count()
     kept = run.publish(told.transform(usable), SILVER_REVIEWS, since=first)

@@ -47,4 +47,4 @@ def _body(arguments: Arguments) -> Outcome:
     return Outcome()
 
 
-main = command("models", _body, default_ds=lambda _: date.max)
+main = command("models", _body, default_ds=lambda *_: date.max)

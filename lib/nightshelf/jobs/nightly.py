@@ -1,5 +1,6 @@
 """The whole night: every step in order, in one process."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import click
@@ -25,7 +26,7 @@ from nightshelf.jobs import (
 )
 from nightshelf.jobs.show import show
 from nightshelf.runs import Job, Run
-from nightshelf.runs.cli import Arguments, command, start
+from nightshelf.runs.cli import Arguments, Extra, command, start
 from nightshelf.runs.logs import logger
 from nightshelf.runs.record import Outcome, execute, recorded
 
@@ -61,10 +62,8 @@ BEFORE_TRAINING = (build_features.JOB, build_samples.JOB)
 NAMES = tuple(step.name for step in STEPS)
 
 
-def night(arguments: Arguments) -> Outcome:
-    """Runs the steps from `--from` to `--to` under the night's own lock, then shows some lists."""
-    steps = _chosen(arguments.extra["first"], arguments.extra["last"])
-    run = start(arguments, "nightly")
+def night(run: Run, steps: Sequence[Job]) -> Outcome:
+    """Runs the steps under the night's own lock, then shows some of the lists."""
     with recorded(run) as outcome, run.store.lock(f"nightly/{run.ds.isoformat()}"):
         untrained = False
         for step in steps:
@@ -75,6 +74,12 @@ def night(arguments: Arguments) -> Outcome:
         if recommend.JOB in steps and not run.dry_run:
             show(run, Console())
     return outcome
+
+
+def _body(arguments: Arguments) -> Outcome:
+    """The steps from `--from` to `--to`."""
+    steps = _chosen(arguments.extra["first"], arguments.extra["last"])
+    return night(start(arguments, "nightly"), steps)
 
 
 def _chosen(first: str | None, last: str | None) -> tuple[Job, ...]:
@@ -107,7 +112,7 @@ def _step(step: Job, night: Run) -> bool:
     return outcome.status != "skipped"
 
 
-def _last_simulated_day(config: Config) -> date | None:
+def _last_simulated_day(config: Config, _: Extra) -> date | None:
     """The night of a simulated shop, whose days the config fixes; None for a real one."""
     simulated = config.simulate
     return simulated.start + timedelta(days=simulated.days - 1) if simulated.enabled else None
@@ -115,7 +120,7 @@ def _last_simulated_day(config: Config) -> date | None:
 
 main = command(
     "nightly",
-    night,
+    _body,
     default_ds=_last_simulated_day,
     options=(
         click.Option(["--from", "first"], type=click.Choice(NAMES), help="First step to run."),

@@ -3,6 +3,7 @@
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, ITEM, MODEL_ID, QUERY, RANK, REASON, RUN_ID, SCORE, SEGMENT
+from nightshelf.jobs.auditing import steady
 from nightshelf.jobs.searching import searching
 from nightshelf.jobs.serving import serve
 from nightshelf.runs import Job, Run, Skipped
@@ -29,9 +30,9 @@ def run(run: Run) -> None:
             *(F.lit(value).alias(name) for name, value in told.items()),
             F.lit(run.ds).alias(DS),
         )  # fmt: skip
-        run.publish(lists, GOLD_SEARCH_RESULTS)
+        run.publish(lists, GOLD_SEARCH_RESULTS, check=steady(run, GOLD_SEARCH_RESULTS))
         run.tell(queries=run.rows_in, found_by=made.model_id)
-    serve(run, GOLD_SEARCH_RESULTS, SERVING_SEARCH_RESULTS)
+    serve(run, SERVING_SEARCH_RESULTS)
 
 
 JOB = Job("rank_search", run, writes=(GOLD_SEARCH_RESULTS, SERVING_SEARCH_RESULTS))

@@ -6,6 +6,7 @@ from nightshelf.cf.user_based import Likeness
 from nightshelf.columns import CO_USERS, DS, MODEL_ID, RUN_ID
 from nightshelf.config import config_hash
 from nightshelf.ctr.explain import check_installed
+from nightshelf.jobs.auditing import lists_as_usual
 from nightshelf.jobs.ranking_model import ranking_model
 from nightshelf.jobs.serving import serve
 from nightshelf.jobs.shop import kept_ingredients
@@ -49,12 +50,13 @@ def run(run: Run) -> None:
                 features = model.features(config.explain, users, items, neighbours)
         finders = Finders(neighbours, likeness, tastes, similar_texts(run))
         lists = recommend(made, finders, config, clicks, features)
-        run.publish(lists.withColumns(lineage).select(*names), GOLD_RECOMMENDATIONS)
+        rows = lists.withColumns(lineage).select(*names)
+        run.publish(rows, GOLD_RECOMMENDATIONS, check=lists_as_usual(run, made))
     run.tell(
         ranked_by=model.model_id if model else "item-CF and trends",
         two_towers=towers.model_id if towers else "none",
     )
-    serve(run, GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS)
+    serve(run, SERVING_RECOMMENDATIONS)
 
 
 def cf_id(run: Run) -> str:

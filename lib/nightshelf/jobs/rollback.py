@@ -1,103 +1,96 @@
-"""Rollback: an earlier model is used again from ds on; one row more in ops.models."""
+"""Rollback: what readers had on an earlier day, or an earlier model, again."""
 
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import date
 from functools import partial
 
 import click
-from pyspark.sql import DataFrame, Row
 
-from nightshelf.columns import DS, MODEL_ID, RUN_ID
 from nightshelf.errors import ConfigError, MissingInputError
-from nightshelf.ranking.registry import RESTORED, in_use, kind_of, located, nearest, newest_first
+from nightshelf.jobs.restoring import restore_model
+from nightshelf.jobs.serving import SERVED
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import Arguments, command, start
 from nightshelf.runs.logs import logger
-from nightshelf.runs.record import Outcome, execute
-from nightshelf.tables import OPS_MODELS
-
-FILES = ("model.safetensors", "model.json")
+from nightshelf.runs.record import Outcome, execute, parse_ds
+from nightshelf.tables import OPS_MODELS, Table
 
 
-def restore(run: Run, model_id: str) -> None:
-    """Makes the model the one of its kind in use from ds on, until another is promoted.
+def republish(run: Run, tables: Mapping[Table, Table]) -> None:
+    """Gives readers the rows of ds again, of each serving table from its history in gold.
 
-    Raises ConfigError for an unknown model and for one that learnt from days after ds,
-    MissingInputError where its files are gone.
+    They stay until the next night publishes. Raises MissingInputError, with nothing changed, where
+    the history has none of that day.
     """
-    models = run.read(OPS_MODELS)
-    run.rows_in = models.count()
-    trained = _trained(run, models, model_id)
-    kind = kind_of(trained)
-    current = in_use(models, run.ds, kind)
-    if current is not None and current[MODEL_ID] == model_id:
-        raise Skipped(f"{model_id} is in use on {run.ds} already")
-    replaced = current[MODEL_ID] if current else "no model"
-    row = trained.asDict() | {
-        RUN_ID: run.run_id,
-        DS: run.ds,
-        "status": RESTORED,
-        "why": f"restored by hand in place of {replaced}; it had been {trained['status']}",
-        "told_at": datetime.now(UTC),  # tells decisions of one day apart
-    }
-    if not run.dry_run:
-        values = [row[column.name] for column in OPS_MODELS.columns]
-        run.store.append(run.spark.createDataFrame([values], OPS_MODELS.schema), OPS_MODELS)
-    run.rows_out = 1
-    _tell(run, models, trained, replaced)
-
-
-def _trained(run: Run, models: DataFrame, model_id: str) -> Row:
-    """The model's first row, once it is certain that it can rank on ds."""
-    rows = models.where(models[MODEL_ID] == model_id).orderBy(DS, "told_at").limit(1).collect()
-    if not rows:
-        raise ConfigError(
-            f"--model {model_id}: no such model in {OPS_MODELS.name}; nearest known: "
-            f"{', '.join(nearest(model_id, _known(models)))} (jobs/models.py lists all)"
-        )
-    trained = rows[0]
-    if trained[DS] > run.ds:
-        raise ConfigError(
-            f"--model {model_id}: it learnt from days up to {trained[DS]}, after --ds {run.ds}; "
-            "give a later day or an earlier model"
-        )
-    folder = located(trained["path"], run.store.root)
-    missing = [name for name in FILES if not run.store.files.exists(f"{folder}/{name}")]
-    if missing:
+    served = {to: gold for to, gold in tables.items() if run.store.version(to) is not None}
+    if not served:
         raise MissingInputError(
-            f"--model {model_id}: {' and '.join(missing)} not found in {folder}; bring them back "
-            "from a copy, or choose another model"
+            f"--to-ds {run.ds}: readers have nothing yet under {run.store.root}; run a night first"
         )
-    return trained
+    for serving, gold in served.items():
+        if not run.store.has(gold, run.ds):
+            raise MissingInputError(
+                f"--to-ds {run.ds}: {gold.name} holds nothing of that day; nearest days that it "
+                f"holds: {_nearest_days(run, gold)}; leave {serving.name} as it is by naming the "
+                "other with --table"
+            )
+    changed = [_again(run, serving, gold) for serving, gold in served.items()]
+    if not any(changed):
+        raise Skipped(f"readers have what was published for {run.ds} already")
 
 
-def _known(models: DataFrame) -> list[str]:
-    """Every model's id, the newest first."""
-    ids = models.orderBy(*newest_first()).select(MODEL_ID).toArrow()[MODEL_ID]
-    return list(dict.fromkeys(ids.to_pylist()))
+def _again(run: Run, serving: Table, gold: Table) -> bool:
+    """Whether readers had something else before."""
+    now = run.store.last_manifest(serving).get("ds")
+    told = {"table": serving.name, "from_ds": now or "nothing", "to_ds": run.ds.isoformat()}
+    if run.store.digest(gold, on=run.ds) == run.store.digest(serving):
+        logger().info("as it was", **told)
+        return False
+    run.publish(run.read(gold, on=run.ds), serving, about={"rolled_back_from": now})
+    logger().info("would be rolled back" if run.dry_run else "rolled back", **told)
+    return True
 
 
-def _tell(run: Run, models: DataFrame, restored: Row, replaced: str) -> None:
-    event = "would be in use" if run.dry_run else "in use"
-    since = run.ds.isoformat()
-    logger().info(f"{event} from {since} on", model=restored[MODEL_ID], instead_of=replaced)
-    later = in_use(models, date.max, kind_of(restored))
-    if later is not None and later[DS] > run.ds:
-        logger().warning(
-            f"from {later[DS]} on a later decision stands; give that day to change it",
-            model=later[MODEL_ID],
-        )
+def _nearest_days(run: Run, gold: Table) -> str:
+    """The days of a table nearest to ds, the nearest first."""
+    days = [row[0] for row in run.read(gold).select("ds").distinct().collect()]
+    return ", ".join(str(day) for day in sorted(days, key=lambda day: abs(day - run.ds))[:3])
 
 
 def _body(arguments: Arguments) -> Outcome:
-    model_id = arguments.extra["model"]
-    if not model_id:
-        raise ConfigError("--model is missing: name the model to restore; jobs/models.py lists all")
-    job = Job("rollback", partial(restore, model_id=model_id), writes=(OPS_MODELS,))
+    model_id, to_ds = arguments.extra["model"], arguments.extra["to_ds"]
+    if (model_id is None) == (to_ds is None):
+        raise ConfigError(
+            "give either --to-ds D, the day whose lists readers shall have again, or --model "
+            "MODEL_ID, the model to restore (jobs/models.py lists all)"
+        )
+    if model_id:
+        job = Job("rollback", partial(restore_model, model_id=model_id), writes=(OPS_MODELS,))
+        return execute(job, start(arguments, job.name))
+    if arguments.ds != _day(arguments.extra):
+        raise ConfigError("--to-ds is the day itself: leave --ds out")
+    named = arguments.extra["table"]
+    tables = {to: gold for to, gold in SERVED.items() if named in (None, to.name)}
+    job = Job("rollback", partial(republish, tables=tables), writes=tuple(tables))
     return execute(job, start(arguments, job.name))
+
+
+def _day(extra: Mapping[str, str | None]) -> date | None:
+    to_ds = extra["to_ds"]
+    return parse_ds(to_ds, "--to-ds") if to_ds else None
 
 
 main = command(
     "rollback",
     _body,
-    options=(click.Option(["--model"], metavar="MODEL_ID", help="The model to use again."),),
+    default_ds=lambda _, extra: _day(extra),
+    options=(
+        click.Option(["--to-ds"], metavar="DAY", help="The day whose lists readers have again."),
+        click.Option(
+            ["--table"],
+            type=click.Choice([table.name for table in SERVED]),
+            help="The only table to roll back; all without it.",
+        ),
+        click.Option(["--model"], metavar="MODEL_ID", help="The model to use again, from --ds on."),
+    ),
 )

@@ -2,9 +2,10 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import click
 import structlog
@@ -16,6 +17,9 @@ from nightshelf.runs.record import Outcome, execute, failure, parse_ds, write_st
 from nightshelf.runs.run import Job, Run, new_run_id
 from nightshelf.session import build
 
+Extra = Mapping[str, Any]
+"""The options of one job, by name; None where not given."""
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -25,11 +29,11 @@ class Arguments:
     ds: date
     run_id: str
     dry_run: bool
-    extra: dict[str, str | None]
+    extra: Extra
 
 
 Body = Callable[[Arguments], Outcome]
-DefaultDs = Callable[[Config], date | None]
+DefaultDs = Callable[[Config, Extra], date | None]
 
 
 def single(job: Job) -> Callable[[], None]:
@@ -53,7 +57,7 @@ def command(
     name: str,
     body: Body,
     *,
-    default_ds: DefaultDs = lambda _: None,
+    default_ds: DefaultDs = lambda *_: None,
     options: tuple[click.Option, ...] = (),
 ) -> Callable[[], None]:
     """The `main` of a script: parses, runs `body`, reports, exits with the code that tells how."""
@@ -65,7 +69,7 @@ def command(
         dry_run: bool,
         status_file: str | None,
         print_config: bool,
-        **extra: str | None,
+        **extra: Any,
     ) -> int:
         day: date | None = None
         run_id: str | None = None
@@ -76,7 +80,7 @@ def command(
             if print_config:
                 click.echo(resolved(config), nl=False)
                 return EXIT_OK
-            day = day or default_ds(config)
+            day = day or default_ds(config, extra)
             if day is None:
                 raise ConfigError("--ds is missing: no job reads the clock; give the business date")
             run_id = new_run_id(day)

@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlparse
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
-from nightshelf.config import config_hash
+from nightshelf.config import config_hash, decisive
 from nightshelf.errors import EXIT_BUG, EXIT_OK, ConfigError, NightshelfError
 from nightshelf.runs.failures import explained
 from nightshelf.runs.logs import logger
@@ -72,6 +72,22 @@ def execute(job: Job, run: Run) -> Outcome:
     return outcome
 
 
+def config_path(root: str, hashed: str) -> str:
+    """Where the sections lie that a configuration's hash stands for."""
+    return f"{root}/ops/configs/{hashed}.json"
+
+
+def versions_of(row: Row) -> dict[str, int]:
+    """The version of each table that a run read, by its row of ops.job_runs."""
+    return dict(json.loads(row["input_versions"]))
+
+
+def _keep_config(run: Run) -> None:
+    files, path = run.store.files, config_path(run.store.root, config_hash(run.config))
+    if not files.exists(path):
+        files.write_json(path, decisive(run.config))
+
+
 def _write_row(run: Run, outcome: Outcome) -> None:
     row = (
         run.run_id,
@@ -89,6 +105,7 @@ def _write_row(run: Run, outcome: Outcome) -> None:
         str(run.store.manifest["code_version"]),
     )
     try:
+        _keep_config(run)
         run.store.append(run.spark.createDataFrame([row], OPS_JOB_RUNS.schema), OPS_JOB_RUNS)
     except Exception as error:
         # The record must not hide how the run itself ended.
@@ -129,12 +146,14 @@ def failure(error: Exception) -> Outcome:
     return Outcome("failed", EXIT_BUG, f"{type(error).__name__}: {error}")
 
 
-def parse_ds(text: str) -> date:
+def parse_ds(text: str, option: str = "--ds") -> date:
     """A real date written YYYY-MM-DD. Raises ConfigError for anything else."""
     try:
         found = date.fromisoformat(text)
     except ValueError:
         found = None
     if found is None or found.isoformat() != text:
-        raise ConfigError(f"--ds {text!r}: expected a real date as YYYY-MM-DD, such as 2026-11-24")
+        raise ConfigError(
+            f"{option} {text!r}: expected a real date as YYYY-MM-DD, such as 2026-11-24"
+        )
     return found

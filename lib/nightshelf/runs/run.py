@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from nightshelf import __version__
 from nightshelf.config import Config, config_hash
 from nightshelf.runs.logs import logger
-from nightshelf.tables import Store, Table
+from nightshelf.tables import Check, Store, Table
 
 
 class Skipped(Exception):  # noqa: N818 (not an error)
@@ -66,13 +66,14 @@ class Run:
         since: date | None = None,
         about: Mapping[str, Any] | None = None,
         in_ranges: bool = False,
+        check: Check | None = None,
     ) -> int:
         """Publishes the frame as the table's day ds, or its days from `since` on; returns rows.
 
         See `Store.publish`.
         """
         rows = self.store.publish(
-            frame, table, self.ds, since=since, about=about, in_ranges=in_ranges
+            frame, table, self.ds, since=since, about=about, in_ranges=in_ranges, check=check
         )
         self.rows_out += rows
         logger().debug("dry run" if self.dry_run else "published", table=table.name, rows=rows)

@@ -7,6 +7,7 @@ from nightshelf.tables.catalogue import (
     ITEM_FEATURES,
     ITEM_NEIGHBOURS,
     ITEM_TEXT,
+    OPS_ERASED_USERS,
     OPS_HISTORY_TOTALS,
     OPS_JOB_RUNS,
     OPS_MODELS,
@@ -28,13 +29,14 @@ from nightshelf.tables.catalogue import (
     VOCABULARIES,
 )
 from nightshelf.tables.contract import Table
-from nightshelf.tables.store import Store
+from nightshelf.tables.store import Check, Store
 
 __all__ = [
     "GOLD_EVALUATION", "GOLD_RECOMMENDATIONS", "GOLD_SEARCH_RESULTS", "ITEM_FEATURES",
-    "ITEM_NEIGHBOURS", "ITEM_TEXT", "OPS_HISTORY_TOTALS", "OPS_JOB_RUNS", "OPS_MODELS",
+    "ITEM_NEIGHBOURS", "ITEM_TEXT", "OPS_ERASED_USERS", "OPS_HISTORY_TOTALS", "OPS_JOB_RUNS",
+    "OPS_MODELS",
     "QUARANTINE_EVENTS", "REVIEW_SCORES", "SAMPLES", "SEARCH_INDEX", "SEARCH_QUERIES",
     "SEARCH_WORDS", "SERVING_RECOMMENDATIONS", "SERVING_SEARCH_RESULTS", "SILVER_EVENTS",
     "SILVER_ITEMS", "SILVER_REVIEWS", "SILVER_USERS", "TABLES", "TEXT_NEIGHBOURS",
-    "USER_FEATURES", "VOCABULARIES", "Store", "Table",
+    "USER_FEATURES", "VOCABULARIES", "Check", "Store", "Table",
 ]  # fmt: skip

@@ -381,6 +381,18 @@ GOLD_EVALUATION: Final = Table(
     layout=("model", "metric"),
 )
 
+OPS_ERASED_USERS: Final = Table(
+    "ops.erased_users",
+    columns=(
+        Column("user_hash", STRING),
+        Column(DS, DATE),
+        Column(RUN_ID, STRING),
+        Column("told_at", TIMESTAMP),
+    ),
+    keys=(("user_hash", "told_at"),),
+    daily=False,
+)
+
 OPS_HISTORY_TOTALS: Final = Table(
     "ops.history_totals",
     columns=(Column("part", INT), Column("payload", BINARY)),
@@ -456,5 +468,6 @@ TABLES: Final = (
     SERVING_SEARCH_RESULTS,
     GOLD_EVALUATION,
     OPS_HISTORY_TOTALS,
+    OPS_ERASED_USERS,
     OPS_JOB_RUNS,
 )

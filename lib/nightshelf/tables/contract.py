@@ -56,6 +56,18 @@ class Column:
     high: float | None = None
     values: tuple[str, ...] = ()
 
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What a row keeps, each in SQL; of no value only that it may be missing."""
+        told = [] if self.optional else [f"{self.name} IS NOT NULL"]
+        if self.low is not None:
+            told.append(f"{self.name} >= {self.low:g}")
+        if self.high is not None:
+            told.append(f"{self.name} <= {self.high:g}")
+        if self.values:
+            told.append(f"{self.name} IN ({', '.join(map(repr, self.values))})")
+        return tuple(told)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -88,3 +100,13 @@ class Table:
     @property
     def path(self) -> str:
         return self.name.replace(".", "/")
+
+    @property
+    def served(self) -> bool:
+        """Whether applications read it."""
+        return self.name.startswith("serving.")
+
+    @property
+    def promise(self) -> str:
+        """What each row keeps, as a condition in SQL: no nulls, ranges, known values."""
+        return " AND ".join(condition for c in self.columns for condition in c.conditions)

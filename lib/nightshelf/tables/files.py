@@ -59,6 +59,16 @@ class Files:
             return []
         return sorted((_info(status) for status in fs.listStatus(where)), key=lambda f: f.name)
 
+    def below(self, path: str, leave_out: str = "") -> list[FileInfo]:
+        """Every file below the folder, but for what is inside folders of that name."""
+        found = []
+        for entry in self.entries(path):
+            if not entry.is_dir:
+                found.append(entry)
+            elif entry.name != leave_out:
+                found += self.below(entry.path, leave_out)
+        return found
+
     def glob(self, pattern: str) -> list[FileInfo]:
         """Files and folders that match a Hadoop glob, by path."""
         fs, where = self._at(pattern)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,9 +26,21 @@ from nightshelf.tables.parquet import contents
 TARGET_FILE_BYTES: Final = 128 * 2**20
 LEAST_FILE_BYTES: Final = 8 * 2**20
 ROWS_A_FILE: Final = 4_000_000  # staged: the audit may have to read a file as a whole
-_SAME_ROWS: Final = ("OPTIMIZE", "VACUUM START", "VACUUM END")
+_SAME_ROWS: Final = (
+    "OPTIMIZE",
+    "VACUUM START",
+    "VACUUM END",
+    "ADD CONSTRAINT",
+    "SET TBLPROPERTIES",
+)
+_METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
+_PROMISE: Final = "contract"
 _NO_TELLING: Final = date.min.isoformat()
 _COMMIT = re.compile(r"^(\d{20})\.json$")
+_NEWEST: Final = 20
+
+Check = Callable[[DataFrame], Mapping[str, float]]
+"""A staged result -> figures for the manifest; raises DataQualityError where they are wrong."""
 
 
 @dataclass
@@ -36,7 +48,8 @@ class Store:
     """The tables below one warehouse root, as one run sees them.
 
     Every table is read at one version for the whole run: the one found at its first read, kept in
-    `versions`. `manifest` goes into the metadata of each commit.
+    `versions`. `manifest` goes into the metadata of each commit. A `pinned` store knows no other
+    versions than those, and of what it would publish it keeps the digest.
     """
 
     spark: SparkSession
@@ -45,16 +58,29 @@ class Store:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
     versions: dict[str, int] = field(default_factory=dict)
+    pinned: bool = field(default=False, init=False)
+    digests: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.files = Files(self.spark)
         self.root = self.files.qualified(self.config.root).rstrip("/")
+
+    def pin(self, versions: Mapping[str, int]) -> None:
+        """From now on the tables are as they were at these versions, and there are no others."""
+        self.versions, self.pinned, self.dry_run = dict(versions), True, True
+
+    def version_by(self, table: Table, run_id: str) -> int | None:
+        """The version that a run's publish made, of those that Delta still tells of."""
+        commits = self._commits(table) if self.version(table) is not None else ()
+        return next((v for v, _, told in commits if told.get("run_id") == run_id), None)
 
     def path(self, table: Table) -> str:
         return f"{self.root}/{table.path}"
 
     def version(self, table: Table) -> int | None:
         """The newest version of the table; None where it has never been published."""
+        if self.pinned:
+            return self.versions.get(table.name)
         found = self.files.entries(f"{self.path(table)}/_delta_log")
         commits = [int(match[1]) for entry in found if (match := _COMMIT.match(entry.name))]
         return max(commits, default=None)
@@ -96,19 +122,46 @@ class Store:
         return self.version(table) is not None and not self.read(table, on=on).isEmpty()
 
     def last_manifest(self, table: Table) -> dict[str, Any]:
-        """The manifest of the table's newest commit; empty where there is none."""
+        """The manifest of what was published last; empty where nothing was."""
         if self.version(table) is None:
             return {}
-        newest = DeltaTable.forPath(self.spark, self.path(table)).history(1).collect()[0]
-        return dict(json.loads(newest["userMetadata"] or "{}"))
+        return self._newest(table, _NEWEST) or self._newest(table)  # there are seldom as many
 
     def manifest_read(self, table: Table) -> dict[str, Any]:
-        """The manifest of the version that this run reads; empty where there is none."""
+        """The manifest of what this run reads; empty where nothing was published."""
         if self.version(table) is None:
             return {}
         self.read(table)
-        commits = {version: told for version, _, told in self._commits(table)}
-        return commits.get(self.versions[table.name], {})
+        return self._newest(table, until=self.versions[table.name])
+
+    def _newest(
+        self, table: Table, commits: int | None = None, until: int | None = None
+    ) -> dict[str, Any]:
+        """The manifest of the rows as they are: of the newest commit that may have changed some."""
+        for version, operation, told in self._commits(table, commits):
+            if (until is None or version <= until) and (told or operation not in _SAME_ROWS):
+                return told
+        return {}
+
+    @contextmanager
+    def telling(self, manifest: Mapping[str, Any]) -> Iterator[None]:
+        """Gives every commit made inside the manifest, where it is not empty."""
+        if manifest:
+            self.spark.conf.set(_METADATA, json.dumps(manifest, sort_keys=True))
+        try:
+            yield
+        finally:
+            self.spark.conf.unset(_METADATA)
+
+    def rows_by_day(self, table: Table) -> dict[date, int]:
+        """The rows that were published last for each day, by the manifests that Delta keeps."""
+        if self.version(table) is None:
+            return {}
+        rows: dict[date, int] = {}
+        for _, _, told in self._commits(table):
+            if told.get("ds") == told.get("since", ""):
+                rows.setdefault(date.fromisoformat(told["ds"]), told["rows"])
+        return rows
 
     def changed_since(self, table: Table, version: int) -> date | None:
         """The first day that commits after a version may have changed; None: no day.
@@ -127,9 +180,11 @@ class Store:
         ]
         return min(days, default=None)
 
-    def _commits(self, table: Table) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """(version, operation, manifest) of each commit, the newest first."""
-        history = DeltaTable.forPath(self.spark, self.path(table)).history()
+    def _commits(
+        self, table: Table, newest: int | None = None
+    ) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """(version, operation, manifest) of each commit, or of so many, the newest first."""
+        history = DeltaTable.forPath(self.spark, self.path(table)).history(newest)
         for commit in history.select("version", "operation", "userMetadata").collect():
             yield commit[0], commit[1], dict(json.loads(commit[2] or "{}"))
 
@@ -166,13 +221,15 @@ class Store:
         since: date | None = None,
         about: Mapping[str, Any] | None = None,
         in_ranges: bool = False,
+        check: Check | None = None,
     ) -> int:
         """Replaces the day `ds` of a daily table, the days from `since` to `ds`, or a whole table.
 
         `about` joins the run's manifest in the commit. `in_ranges`: the frame's partitions are
-        ranges of the table's layout, one behind the other. Returns the rows published. The caller
-        holds the lock of (table, ds). Raises DataQualityError, with nothing changed, where the
-        frame breaks the table's contract.
+        ranges of the table's layout, one behind the other. `check` looks at the staged rows once
+        they keep the contract. Returns the rows published. The caller holds the lock of
+        (table, ds). Raises DataQualityError, with nothing changed, where the frame breaks the
+        table's contract or does not pass the check.
         """
         since = since or ds
         manifest = {
@@ -189,11 +246,14 @@ class Store:
             self.stage(conform(frame, table), staging)
             staged = self.spark.read.schema(table.schema).parquet(literal(staging))
             rows = audit(staged, [f.path for f in self._staged(staging)], table, since, ds)
+            manifest |= {"rows": rows} | ({"audits": dict(check(staged))} if check else {})
+            if self.pinned:
+                self.digests[table.name] = digest(staged, ignore=table.lineage)
             if not self.dry_run:
                 with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
                     days = f"{DS} >= DATE'{since}' AND {DS} <= DATE'{ds}'"
                     laid_out = self._laid_out(staged, table, staging, in_ranges)
-                    self.commit(laid_out, table, days, {**manifest, "rows": rows})
+                    self.commit(laid_out, table, days, manifest)
                     self._register(table)
         finally:
             self.files.delete(staging)
@@ -229,6 +289,18 @@ class Store:
             if table.partitioned:
                 writer = writer.partitionBy(DS)
         writer.save(self.path(table))
+        if table.served:
+            self._constrain(table)
+
+    def _constrain(self, table: Table) -> None:
+        """Lets Delta refuse, from any writer, rows that break the contract column by column."""
+        detail = DeltaTable.forPath(self.spark, self.path(table)).detail().collect()[0]
+        known, wanted = detail["properties"].get(f"delta.constraints.{_PROMISE}"), table.promise
+        place = f"delta.`{self.path(table).replace('`', '``')}`"
+        if known not in (None, wanted):
+            self.spark.sql(f"ALTER TABLE {place} DROP CONSTRAINT {_PROMISE}")
+        if known != wanted:
+            self.spark.sql(f"ALTER TABLE {place} ADD CONSTRAINT {_PROMISE} CHECK ({wanted})")
 
     def _laid_out(
         self, staged: DataFrame, table: Table, staging: str, in_ranges: bool
@@ -241,7 +313,9 @@ class Store:
             groups = [read.parquet(*map(literal, g)).coalesce(1) for g in self._groups(staging)]
             return reduce(DataFrame.union, groups or [staged]).sortWithinPartitions(*order)
         files = max(1, -(-self.files.size(staging) // TARGET_FILE_BYTES))
-        spread = staged.coalesce(1) if files == 1 else staged.repartitionByRange(files, *order)
+        # By the first column of the layout alone: all rows of a user lie in one file.
+        ranges = order[: 2 if table.daily else 1]
+        spread = staged.coalesce(1) if files == 1 else staged.repartitionByRange(files, *ranges)
         return spread.sortWithinPartitions(*order)
 
     def _groups(self, staging: str) -> list[list[str]]:

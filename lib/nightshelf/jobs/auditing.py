@@ -1,0 +1,56 @@
+"""What a night's results have to keep beyond their contracts before readers get them."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pyspark.sql import DataFrame
+
+from nightshelf.columns import ITEM
+from nightshelf.errors import DataQualityError
+from nightshelf.ranking.audits import broken, change_figures, list_figures, rows_share
+from nightshelf.ranking.recommend import Ingredients
+from nightshelf.runs import Run
+from nightshelf.tables import GOLD_RECOMMENDATIONS, Check, Table
+
+
+def steady(run: Run, table: Table) -> Check:
+    """A day's rows are about as many as those of the days before."""
+
+    def check(staged: DataFrame) -> Mapping[str, float]:
+        return _passed(run, table, _rows_share(run, table, staged.count()))
+
+    return check
+
+
+def lists_as_usual(run: Run, made: Ingredients) -> Check:
+    """The lists of ds reach everyone, show enough of the shop, and are not all others overnight."""
+
+    def check(staged: DataFrame) -> Mapping[str, float]:
+        table = GOLD_RECOMMENDATIONS
+        figures = _rows_share(run, table, staged.count())
+        figures |= list_figures(staged, made.shop.users, made.catalogue.select(ITEM))
+        yesterday = run.ds - timedelta(days=1)
+        if yesterday in run.store.rows_by_day(table):
+            before = run.read(table, on=yesterday)
+            figures |= change_figures(staged, before, run.config.audits.overlap_users)
+        return _passed(run, table, figures)
+
+    return check
+
+
+def _rows_share(run: Run, table: Table, rows: int) -> dict[str, float]:
+    """Beside the days of `audits.days` before ds that had rows."""
+    first = run.ds - timedelta(days=run.config.audits.days)
+    days = run.store.rows_by_day(table).items()
+    return rows_share(rows, [n for day, n in days if first <= day < run.ds and n])
+
+
+def _passed(run: Run, table: Table, figures: dict[str, float]) -> dict[str, float]:
+    """The figures, rounded for the manifest, where they break no limit."""
+    wrong = broken(figures, run.config.audits)
+    if wrong:
+        raise DataQualityError(
+            f"{table.name}: held back by its audits, nothing published, readers keep what they "
+            f"have: {'; '.join(wrong)}; look at the inputs of {run.ds}, or set the limit anew"
+        )
+    return {name: round(value, 4) for name, value in figures.items()}

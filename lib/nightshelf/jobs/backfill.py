@@ -1,0 +1,131 @@
+"""Backfill: one job, or the whole night, for each day of a range; goes on where it stopped."""
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table as Grid
+
+from nightshelf.config import config_hash
+from nightshelf.errors import ConfigError, NightshelfError
+from nightshelf.jobs import nightly
+from nightshelf.runs import Run
+from nightshelf.runs.cli import Arguments, Extra, command, start
+from nightshelf.runs.logs import logger
+from nightshelf.runs.record import Outcome, execute, parse_ds, recorded
+from nightshelf.runs.run import new_run_id
+
+NIGHTLY: Final = "nightly"
+JOBS: Final = (NIGHTLY, *nightly.NAMES)
+
+
+def backfill(run: Run, job: str, days: list[date]) -> None:
+    """Runs the job for each day in turn, and stops at the first that fails.
+
+    The days that are done are kept in a file below the warehouse's root: the same range of the
+    same job with the same configuration goes on after them. Once all are done the file goes, and
+    the same command starts anew. Raises what the failed day raised.
+    """
+    path = _path(run, job, days)
+    told: dict[str, Any] = run.store.files.read_json(path)
+    if told:
+        logger().info("goes on where it stopped", job=job, days_done=len(told))
+    try:
+        for day in days:
+            if day.isoformat() not in told:
+                told[day.isoformat()] = _one(run, job, day)
+                run.store.files.write_json(path, told)
+        run.store.files.delete(path)
+    finally:
+        _show(job, days, told)
+
+
+def _path(run: Run, job: str, days: list[date]) -> str:
+    name = f"{job}-{days[0]}-{days[-1]}-{config_hash(run.config)}"
+    return f"{run.store.root}/ops/backfills/{name}.json"
+
+
+def _one(backfilled: Run, job: str, day: date) -> dict[str, Any]:
+    run = Run(backfilled.spark, backfilled.config, day, job, new_run_id(day), backfilled.dry_run)
+    try:
+        outcome = _ran(run, job)
+    except NightshelfError as error:
+        raise type(error)(f"{job} of {day}: {error}") from error
+    backfilled.rows_in += run.rows_in
+    backfilled.rows_out += run.rows_out
+    return {
+        "status": outcome.status,
+        "seconds": outcome.seconds,
+        "rows_out": run.rows_out,
+        "run_id": run.run_id,
+        "message": outcome.message,
+    }
+
+
+def _ran(run: Run, job: str) -> Outcome:
+    if job == NIGHTLY:
+        return nightly.night(run, nightly.STEPS)
+    return execute(next(step for step in nightly.STEPS if step.name == job), run)
+
+
+def _show(job: str, days: list[date], told: dict[str, Any]) -> None:
+    """A row a day: how it went, or that it has not been run."""
+    grid = Grid(title=f"{job}, {days[0]} to {days[-1]}", title_justify="left")
+    for name in ("ds", "status", "seconds", "rows out", "run id", "message"):
+        grid.add_column(name, justify="right" if name in ("seconds", "rows out") else "left")
+    for day in days:
+        row = told.get(day.isoformat())
+        if row is None:
+            grid.add_row(day.isoformat(), "not done")
+        else:
+            grid.add_row(
+                day.isoformat(),
+                row["status"],
+                f"{row['seconds']:.1f}",
+                f"{row['rows_out']:,}",
+                row["run_id"],
+                row["message"] or "",
+            )
+    Console().print(grid, markup=False)
+    done = sum(day.isoformat() in told for day in days)
+    Console().print(f"{done} of {len(days)} days done", markup=False)
+
+
+def _body(arguments: Arguments) -> Outcome:
+    extra = arguments.extra
+    job, days = extra["job"], _days(extra)
+    if job is None:
+        raise ConfigError(f"--job is missing: expected one of {', '.join(JOBS)}")
+    if arguments.ds != days[-1]:
+        raise ConfigError("--ds-from and --ds-to are the days: leave --ds out")
+    run = start(arguments, "backfill")
+    with recorded(run) as outcome, run.store.lock(f"backfill/{job}"):
+        backfill(run, job, days)
+    return outcome
+
+
+def _days(extra: Extra) -> list[date]:
+    first, last = (_day(extra, "ds_from"), _day(extra, "ds_to"))
+    if first > last:
+        raise ConfigError(f"--ds-from {first} --ds-to {last}: the first day is after the last")
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def _day(extra: Extra, name: str) -> date:
+    option, told = f"--{name.replace('_', '-')}", extra[name]
+    if told is None:
+        raise ConfigError(f"{option} is missing: give the first and the last day of the range")
+    return parse_ds(told, option)
+
+
+main = command(
+    "backfill",
+    _body,
+    default_ds=lambda _, extra: _days(extra)[-1],
+    options=(
+        click.Option(["--job"], type=click.Choice(JOBS), help="What to run for each day."),
+        click.Option(["--ds-from"], metavar="DAY", help="First day."),
+        click.Option(["--ds-to"], metavar="DAY", help="Last day."),
+    ),
+)

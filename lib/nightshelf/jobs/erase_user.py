@@ -1,0 +1,150 @@
+"""Erase: a user is removed from every table and its past, and kept out of later nights."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+import click
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table as Grid
+
+from nightshelf.columns import USER
+from nightshelf.errors import ConfigError, DataQualityError
+from nightshelf.features.encoding import FILES, FOLDER, Encoding
+from nightshelf.ingest.erased import digest_of
+from nightshelf.ingest.pseudonyms import pseudonym_of
+from nightshelf.learning.storage import Folder
+from nightshelf.runs import Job, Run
+from nightshelf.runs.cli import Arguments, command, start
+from nightshelf.runs.record import Outcome, execute
+from nightshelf.tables import (
+    OPS_ERASED_USERS,
+    OPS_HISTORY_TOTALS,
+    QUARANTINE_EVENTS,
+    TABLES,
+    VOCABULARIES,
+    Table,
+)
+from nightshelf.tables.erasing import Trace, erase, trace
+
+STRING_MAP: Final = "map<string,string>"
+
+
+def run(run: Run, user: str) -> None:
+    """Erases the user; then looks everywhere for what is left, and fails where something is.
+
+    Their events up to ds stay out of later nights, whatever the sources still hold. Lists of
+    others do not change.
+    """
+    known = _known_as(run, user)
+    digest = digest_of(known)
+    tables = dict(_concerned(run, digest))
+    if not run.dry_run:
+        _remember(run, digest)
+        for table, (matches, changes) in tables.items():
+            run.rows_out += erase(run.store, table, matches, changes)
+        _forget_models(run, known)
+        for place in ("training", "_staging"):
+            run.store.files.delete(f"{run.store.root}/{place}")
+    left = [trace(run.store, table, m, [user, known]) for table, (m, _) in tables.items()]
+    run.rows_in = sum(found.rows for found in left)
+    models = [folder.uri for folder, _ in _models_that_know(run, known)]
+    _show(left, models, run.dry_run)
+    found = [one.table for one in left if not one.is_clean] + models
+    if found and not run.dry_run:
+        raise DataQualityError(
+            f"the user is still in {', '.join(found)}: another run wrote meanwhile; let it end and "
+            "run this again"
+        )
+    run.tell(user=digest[:12], rows_removed=run.rows_out, rows_left=run.rows_in)
+
+
+def _known_as(run: Run, user: str) -> str:
+    """The id in the tables: where ids are pseudonyms, that of the given one."""
+    return pseudonym_of(run.config.privacy, user) or user
+
+
+def _concerned(run: Run, digest: str) -> Iterator[tuple[Table, tuple[Column, dict[str, Column]]]]:
+    """Each table that names users: which of its rows, and what is set where they stay.
+
+    By the digest of the id, since Delta writes conditions into its log.
+    """
+
+    def is_user(column: Column) -> Column:
+        return F.sha2(column, 256) == digest
+
+    told = F.map_values(F.from_json("raw", STRING_MAP))
+    special: Mapping[Table, tuple[Column, dict[str, Column]]] = {
+        # A refused row may hold the id in any of its columns.
+        QUARANTINE_EVENTS: (
+            F.coalesce(F.exists(told, lambda v: is_user(F.trim(v))), F.lit(False)),
+            {},
+        ),
+        # The id's number stays taken, or the next user would get it.
+        VOCABULARIES: (
+            (F.col("field") == USER) & is_user(F.col("value")),
+            {"value": F.concat(F.lit("__erased_"), F.col("id"), F.lit("__"))},
+        ),
+        # Packed by the part, not by the user; the next night makes them anew.
+        OPS_HISTORY_TOTALS: (F.lit(True), {}),
+    }
+    for table in TABLES:
+        if run.store.version(table) is None:
+            continue
+        if table in special:
+            yield table, special[table]
+        elif any(column.name == USER for column in table.columns):
+            yield table, (F.coalesce(is_user(F.col(USER)), F.lit(False)), {})
+
+
+def _remember(run: Run, digest: str) -> None:
+    row = (digest, run.ds, run.run_id, datetime.now(UTC))
+    run.store.append(run.spark.createDataFrame([row], OPS_ERASED_USERS.schema), OPS_ERASED_USERS)
+
+
+def _forget_models(run: Run, known: str) -> None:
+    """What a model learnt of the user stays in it as a number that no id leads to any more."""
+    for folder, encoding in _models_that_know(run, known):
+        for name, content in encoding.without(USER, known).files().items():
+            folder.write(name, content)
+
+
+def _models_that_know(run: Run, known: str) -> Iterator[tuple[Folder, Encoding]]:
+    root = Folder(f"{run.store.root}/models")
+    for model in root.names():
+        folder = root.folder(model).folder(FOLDER)
+        if set(FILES) <= set(folder.names()):
+            encoding = Encoding.of({name: folder.read(name) for name in FILES})
+            if encoding.knows(USER, known):
+                yield folder, encoding
+
+
+def _show(left: list[Trace], models: list[str], dry_run: bool) -> None:
+    """The proof: what is still found, table by table."""
+    grid = Grid(title="What is found of the user" + ("" if dry_run else ", after it was erased"))
+    grid.title_justify = "left"
+    for name in ("table", "rows", "rows in files of any version", "files of the log"):
+        grid.add_column(name, justify="left" if name == "table" else "right")
+    for found in left:
+        grid.add_row(found.table, *map(str, (found.rows, found.rows_in_files, found.log_files)))
+    Console().print(grid, markup=False)
+    for model in models:
+        Console().print(f"known to {model}", markup=False, highlight=False)
+
+
+def _body(arguments: Arguments) -> Outcome:
+    user = arguments.extra["user"]
+    if not user:
+        raise ConfigError("--user is missing: give the id as the sources tell it")
+    job = Job("erase_user", partial(run, user=user), writes=(OPS_ERASED_USERS,))
+    return execute(job, start(arguments, job.name))
+
+
+main = command(
+    "erase_user",
+    _body,
+    options=(click.Option(["--user"], metavar="ID", help="The user, as the sources tell the id."),),
+)

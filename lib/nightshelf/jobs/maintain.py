@@ -1,0 +1,134 @@
+"""Maintenance: small files brought together, old versions, days and models removed."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from nightshelf.columns import DS
+from nightshelf.ranking.registry import KINDS, in_use, located
+from nightshelf.runs import Job, Run
+from nightshelf.runs.cli import single
+from nightshelf.tables import (
+    GOLD_RECOMMENDATIONS,
+    GOLD_SEARCH_RESULTS,
+    ITEM_FEATURES,
+    ITEM_NEIGHBOURS,
+    OPS_MODELS,
+    QUARANTINE_EVENTS,
+    SAMPLES,
+    SEARCH_INDEX,
+    SEARCH_QUERIES,
+    SEARCH_WORDS,
+    TABLES,
+    TEXT_NEIGHBOURS,
+    USER_FEATURES,
+    Table,
+)
+from nightshelf.tables.upkeep import Kept, keep_up
+
+REBUILT: Final = (
+    USER_FEATURES,
+    ITEM_FEATURES,
+    SAMPLES,
+    ITEM_NEIGHBOURS,
+    TEXT_NEIGHBOURS,
+    GOLD_RECOMMENDATIONS,
+    GOLD_SEARCH_RESULTS,
+    SEARCH_INDEX,
+    SEARCH_WORDS,
+    SEARCH_QUERIES,
+)
+"""Tables whose old days no later night reads.
+
+Not events, items and reviews, which every night reads as a whole; vectors and scores, which are
+made but once; evaluation, which is small and is what nights are compared by.
+"""
+
+
+def run(run: Run) -> None:
+    """Keeps what `maintenance` says, as of ds; a dry run tells what would go."""
+    found = [keep(run, table) for table in TABLES if run.store.version(table) is not None]
+    folders = list(old_folders(run))
+    for folder in folders:
+        if not run.dry_run:
+            run.store.files.delete(folder)
+    run.rows_in = sum(kept.files_before for kept in found)
+    run.rows_out = sum(kept.files_after for kept in found)
+    run.tell(
+        files_before=run.rows_in,
+        files_after=run.rows_out,
+        mb_before=round(sum(kept.bytes_before for kept in found) / 2**20, 1),
+        mb_after=round(sum(kept.bytes_after for kept in found) / 2**20, 1),
+        folders_removed=len(folders),
+    )
+    _show(found, folders, run.dry_run)
+
+
+def keep(run: Run, table: Table) -> Kept:
+    """One table, with its commits kept from other writers."""
+    config = run.config.maintenance
+    days = config.quarantine_days if table is QUARANTINE_EVENTS else None
+    if table in REBUILT:
+        days = config.history_days
+    first = None if days is None else run.ds - timedelta(days=days - 1)
+    return keep_up(
+        run.store, table, first, vacuum_days=config.vacuum_days, small_mb=config.small_file_mb
+    )
+
+
+def old_folders(run: Run) -> Iterator[str]:
+    """Models that are in use no more, and training sets and staged files of days gone by."""
+    days, root = run.config.maintenance.model_days, run.store.root
+    if days is None:
+        return
+    cutoff = run.ds - timedelta(days=days)
+    used = _used(run, cutoff)
+    for place in ("models", "training", "training/text", "_staging/training"):
+        for folder in run.store.files.entries(f"{root}/{place}"):
+            day = _day_of(folder.name)
+            path = f"{root}/{place}/{folder.name}"
+            if day is not None and day < cutoff and path not in used:
+                yield path
+
+
+def _used(run: Run, cutoff: date) -> set[str]:
+    """Folders of models that some day from the cutoff on uses, or that were decided on since."""
+    if run.store.version(OPS_MODELS) is None:
+        return set()
+    models = run.read(OPS_MODELS)
+    rows = models.where(models[DS] >= cutoff).collect()
+    rows += [row for kind in KINDS if (row := in_use(models, cutoff, kind)) is not None]
+    return {located(row["path"], run.store.root) for row in rows}
+
+
+def _day_of(name: str) -> date | None:
+    """The day that a run's or a day's folder is named by; None for what is of no day."""
+    try:
+        return date.fromisoformat(name[:10])
+    except ValueError:
+        return None
+
+
+def _show(found: list[Kept], folders: list[str], dry_run: bool) -> None:
+    title = "What maintenance would do" if dry_run else "What maintenance did"
+    grid = Grid(title=title, title_justify="left")
+    for name in ("table", "files", "MB", "rows expired"):
+        grid.add_column(name, justify="left" if name == "table" else "right")
+    for kept in found:
+        grid.add_row(
+            kept.table,
+            f"{kept.files_before:,} -> {kept.files_after:,}",
+            f"{kept.bytes_before / 2**20:,.1f} -> {kept.bytes_after / 2**20:,.1f}",
+            f"{kept.rows_expired:,}",
+        )
+    console = Console()
+    console.print(grid, markup=False)
+    for folder in folders:
+        console.print(f"{'old' if dry_run else 'removed'}: {folder}", markup=False, highlight=False)
+
+
+JOB = Job("maintain", run)
+main = single(JOB)

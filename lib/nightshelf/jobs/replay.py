@@ -1,0 +1,118 @@
+"""Replay: a past run's lists made again from what it read, and compared with what it published."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import click
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
+from nightshelf import __version__
+from nightshelf.columns import RUN_ID
+from nightshelf.config import as_it_was
+from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
+from nightshelf.jobs import rank_search, recommend
+from nightshelf.ranking.registry import nearest
+from nightshelf.runs import Job, Run
+from nightshelf.runs.cli import Arguments, command, start
+from nightshelf.runs.logs import logger
+from nightshelf.runs.record import Outcome, config_path, execute, parse_ds, versions_of
+from nightshelf.runs.run import new_run_id
+from nightshelf.tables import GOLD_RECOMMENDATIONS, GOLD_SEARCH_RESULTS, OPS_JOB_RUNS, Table
+
+REPLAYED: Mapping[str, tuple[Job, Table]] = {
+    "recommend": (recommend.JOB, GOLD_RECOMMENDATIONS),
+    "rank_search": (rank_search.JOB, GOLD_SEARCH_RESULTS),
+}
+
+
+def replay(run: Run, run_id: str, step: str) -> None:
+    """Makes the lists again and compares digests; publishes nothing.
+
+    Raises MissingInputError where the run, its configuration or a version that it read is gone,
+    DataQualityError where other lists result.
+    """
+    job, table = REPLAYED[step]
+    past = _recorded(run, run_id, step)
+    config = as_it_was(_configuration(run, past), run.config)
+    published = _published(run, table, run_id)
+    again = Run(run.spark, config, run.ds, step, new_run_id(run.ds), dry_run=True)
+    again.store.pin(versions_of(past))
+    job.run(again)
+    run.rows_in, run.rows_out = again.rows_in, again.rows_out
+    rebuilt = again.store.digests[table.name]
+    if past["code_version"] != __version__:
+        logger().warning("made by other code", then=past["code_version"], now=__version__)
+    if rebuilt != published:
+        raise DataQualityError(
+            f"{run_id}: {step} published {table.name} of {run.ds} with digest {published[:16]}, "
+            f"and from the same versions, configuration and model comes {rebuilt[:16]}: other code "
+            "or libraries are at work, or a file that a model is made of has changed"
+        )
+    run.tell(replayed=run_id, of=step, digest=rebuilt[:16], same=True)
+
+
+def _recorded(run: Run, run_id: str, step: str) -> Row:
+    runs = run.read(OPS_JOB_RUNS).where((F.col("job") == step) & (F.col("status") == "done"))
+    found = runs.where(F.col(RUN_ID) == run_id).collect()
+    if not found:
+        known = [row[0] for row in runs.select(RUN_ID).orderBy(F.desc("started")).collect()]
+        raise MissingInputError(
+            f"--run-id {run_id}: {OPS_JOB_RUNS.name} has no {step} of that run that was done; "
+            f"nearest known: {', '.join(nearest(run_id, known)) or 'none'}"
+        )
+    return found[0]
+
+
+def _configuration(run: Run, past: Row) -> dict[str, object]:
+    path = config_path(run.store.root, past["config_hash"])
+    told = run.store.files.read_json(path)
+    if not told:
+        raise MissingInputError(
+            f"{past[RUN_ID]}: its configuration is not at {path}; bring the file back from a copy"
+        )
+    return told
+
+
+def _published(run: Run, table: Table, run_id: str) -> str:
+    """The digest of what the run published, from the version that it made."""
+    version = run.store.version_by(table, run_id)
+    if version is None:
+        raise MissingInputError(
+            f"{run_id}: {table.name} has no commit of that run any more; Delta keeps those of the "
+            "last 30 days"
+        )
+    then = Run(run.spark, run.config, run.ds, run.job, run.run_id)
+    then.store.pin({table.name: version})
+    return then.store.digest(table, on=run.ds)
+
+
+def _body(arguments: Arguments) -> Outcome:
+    run_id, step = arguments.extra["past"], arguments.extra["step"] or "recommend"
+    if run_id is None:
+        raise ConfigError(
+            "--run-id is missing: name the run whose lists to make again; jobs/status.py lists them"
+        )
+
+    def run(run: Run) -> None:
+        replay(run, run_id, step)
+
+    return execute(Job("replay", run), start(arguments, "replay"))
+
+
+def _day(extra: Mapping[str, str | None]) -> date | None:
+    """A run's id begins with its day."""
+    return parse_ds((extra["past"] or "")[:10], "--run-id") if extra["past"] else None
+
+
+main = command(
+    "replay",
+    _body,
+    default_ds=lambda _, extra: _day(extra),
+    options=(
+        click.Option(["--run-id", "past"], metavar="RUN_ID", help="The run to make again."),
+        click.Option(
+            ["--job", "step"], type=click.Choice(list(REPLAYED)), help="Which of its steps."
+        ),
+    ),
+)

@@ -1,0 +1,195 @@
+"""Status: what is published and how old, what ran, what failed and why; writes nothing."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any, Final
+
+import click
+from pyspark.sql import Row, Window
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table as Grid
+
+from nightshelf.columns import DS, RUN_ID
+from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
+from nightshelf.jobs.serving import SERVED
+from nightshelf.runs import Run
+from nightshelf.runs.cli import Arguments, command, start
+from nightshelf.runs.record import Outcome
+from nightshelf.tables import OPS_JOB_RUNS, SERVING_RECOMMENDATIONS, TABLES
+
+DAYS: Final = 7
+"""Failures of so many days are told."""
+
+
+def status(run: Run) -> dict[str, Any]:
+    """What `show` prints, as plain values.
+
+    ds: the day that ages are counted to; published: of each table the newest day, its age in days
+    and who published it; jobs: the last run of each job; failures: those of the last days, whether
+    a later run of the same job and day did well, the newest first.
+    """
+    return {
+        "ds": run.ds.isoformat(),
+        "root": run.store.root,
+        "published": list(_published(run)),
+        "jobs": [_told(row) for row in _last_runs(run)],
+        "failures": [{**_told(row), "repaired": row["repaired"]} for row in _failures(run)],
+    }
+
+
+def _published(run: Run) -> Iterator[dict[str, Any]]:
+    for table in TABLES:
+        told = run.store.last_manifest(table)
+        if "ds" in told:
+            day = date.fromisoformat(told["ds"])
+            yield {
+                "table": table.name,
+                "ds": told["ds"],
+                "days_old": (run.ds - day).days,
+                "rows": told.get("rows"),
+                "version": run.store.version(table),
+                "run_id": told["run_id"],
+                "job": told["job"],
+            }
+
+
+def _last_runs(run: Run) -> list[Row]:
+    """The last run of each job, the newest first."""
+    latest = Window.partitionBy("job").orderBy(F.desc("started"))
+    runs = run.read(OPS_JOB_RUNS, until=run.ds).withColumn("n", F.row_number().over(latest))
+    return runs.where("n = 1").orderBy(F.desc("started")).collect()
+
+
+def _failures(run: Run) -> list[Row]:
+    """Failed runs of the last days, whether a later run of the same (job, ds) did well."""
+    runs = run.read(OPS_JOB_RUNS, until=run.ds)
+    same = Window.partitionBy("job", DS)
+    well = F.max(F.when(F.col("status") != "failed", F.col("started"))).over(same)
+    first = run.ds - timedelta(days=DAYS - 1)
+    return (
+        runs.withColumn("repaired", F.coalesce(well > F.col("started"), F.lit(False)))
+        .where((F.col("status") == "failed") & (F.col(DS) >= F.lit(first)))
+        .orderBy(F.desc("started"))
+        .collect()
+    )
+
+
+def _told(row: Row) -> dict[str, Any]:
+    return {
+        "job": row["job"],
+        "ds": row[DS].isoformat(),
+        "status": row["status"],
+        "exit_code": row["exit_code"],
+        "started": row["started"].isoformat(timespec="seconds"),
+        "seconds": round(row["seconds"], 1),
+        "rows_in": row["rows_in"],
+        "rows_out": row["rows_out"],
+        "run_id": row[RUN_ID],
+        "message": row["message"],
+    }
+
+
+def show(told: dict[str, Any], console: Console) -> None:
+    """Prints it as three tables."""
+    console.print(f"{told['root']} as of {told['ds']}\n", markup=False, highlight=False)
+    _grid(
+        console,
+        "Published",
+        told["published"],
+        ("table", "ds", "days_old", "rows", "version", "job", "run_id"),
+    )
+    _grid(
+        console,
+        "The last run of each job",
+        told["jobs"],
+        ("job", "ds", "status", "exit_code", "started", "seconds", "rows_out", "run_id", "message"),
+    )
+    _grid(
+        console,
+        f"Failed in the last {DAYS} days",
+        told["failures"],
+        ("job", "ds", "exit_code", "started", "repaired", "message"),
+    )
+
+
+NUMBERS: Final = ("days_old", "rows", "version", "exit_code", "seconds", "rows_out")
+
+
+def _grid(console: Console, title: str, rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
+    if not rows:
+        console.print(f"{title}: nothing\n", markup=False)
+        return
+    grid = Grid(title=title, title_justify="left")
+    for name in names:
+        grid.add_column(
+            name.replace("_", " "), justify="right" if name in NUMBERS else "left", overflow="fold"
+        )
+    for row in rows:
+        grid.add_row(*(_cell(row[name]) for name in names))
+    console.print(grid, markup=False)
+    console.print()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _body(arguments: Arguments) -> Outcome:
+    limit = arguments.extra["max_age"]
+    if limit is not None and arguments.ds == date.max:
+        raise ConfigError("--max-age counts days up to --ds: give the business date")
+    run = start(arguments, "status")
+    if arguments.ds == date.max:
+        run.ds = _newest_day(run)
+    told = status(run)
+    if arguments.extra["json"]:
+        click.echo(json.dumps(told, sort_keys=True))
+    else:
+        show(told, Console())
+    if limit is not None:
+        check_age(told, int(limit))
+    return Outcome()
+
+
+def check_age(told: dict[str, Any], limit: int) -> None:
+    """Raises DataQualityError where what readers have is more days old than the limit."""
+    served = {table.name for table in SERVED}
+    ages = {row["table"]: row for row in told["published"] if row["table"] in served}
+    if SERVING_RECOMMENDATIONS.name not in ages:
+        raise MissingInputError(
+            f"{SERVING_RECOMMENDATIONS.name}: nothing is published under {told['root']}"
+        )
+    old = [row for row in ages.values() if row["days_old"] > limit]
+    if old:
+        what = "; ".join(f"{row['table']} is of {row['ds']}, {row['days_old']} days" for row in old)
+        raise DataQualityError(
+            f"{what} before {told['ds']}, over --max-age {limit}; see the failures above, and run "
+            "the night again"
+        )
+
+
+def _newest_day(run: Run) -> date:
+    day: date | None = run.read(OPS_JOB_RUNS).agg(F.max(DS)).collect()[0][0]
+    return day or date.max
+
+
+main = command(
+    "status",
+    _body,
+    default_ds=lambda *_: date.max,
+    options=(
+        click.Option(["--json"], is_flag=True, help="Prints it as JSON."),
+        click.Option(
+            ["--max-age"],
+            type=click.IntRange(0),
+            metavar="DAYS",
+            help="Ends with 65 where what readers have is older.",
+        ),
+    ),
+)

@@ -1,0 +1,116 @@
+"""Rows removed from a table for good: from its files, from its past versions and from its log."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.tables.contract import Table
+from nightshelf.tables.files import FileInfo, literal
+from nightshelf.tables.store import Store
+
+_AT_ONCE: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
+_KEPT: Final = ("_last_checkpoint",)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a table still tells: rows now, rows in files of any version, files of its log."""
+
+    table: str
+    rows: int
+    rows_in_files: int
+    log_files: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found."""
+        return not (self.rows or self.rows_in_files or self.log_files)
+
+
+def erase(store: Store, table: Table, matches: Column, changes: dict[str, Column]) -> int:
+    """Removes the rows that match, or sets columns of theirs; returns how many they were.
+
+    No earlier version of the table can be read afterwards: their files go, and so do the commits
+    that tell of these files by their smallest and largest values. Where no row matches now, an
+    earlier version may hold some all the same, so that the past goes in any case.
+    """
+    delta = DeltaTable.forPath(store.spark, store.path(table))
+    with store.lock(f"{table.name}/commit", store.config.commit_wait_seconds):
+        rows = delta.toDF().where(matches).count()
+        manifest = store.last_manifest(table)
+        if rows and changes:
+            delta.update(matches, dict(changes))
+        elif rows:
+            delta.delete(matches)
+        with store.telling(manifest):
+            _forget(store, delta, table)
+    store.versions.pop(table.name, None)
+    return rows
+
+
+def _forget(store: Store, delta: DeltaTable, table: Table) -> None:
+    """Leaves the newest version alone: its files, a checkpoint of it, and one commit."""
+    conf = store.spark.conf
+    conf.set(_AT_ONCE, "false")
+    try:
+        delta.vacuum(0.0)
+    finally:
+        conf.unset(_AT_ONCE)
+    jvm: Any = store.spark._jvm
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
+        store.spark._jsparkSession, store.path(table)
+    )
+    log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty())
+    log.checkpoint()
+    newest = f"{store.version(table):020d}"
+    for file in _log(store, table):
+        if file.name not in _KEPT and not file.name.lstrip(".").startswith(newest):
+            store.files.delete(file.path)
+
+
+def _log(store: Store, table: Table) -> list[FileInfo]:
+    return store.files.below(f"{store.path(table)}/_delta_log")
+
+
+def trace(store: Store, table: Table, matches: Column, values: Sequence[str]) -> Trace:
+    """What is left of rows that match, and of the values in the log, wherever one could look."""
+    inside = store.files.below(store.path(table), leave_out="_delta_log")
+    files = [literal(file.path) for file in inside if file.name.endswith(".parquet")]
+    rows = store.read(table).where(matches).count()
+    ever = store.spark.read.schema(table.schema).parquet(*files) if files else None
+    return Trace(
+        table=table.name,
+        rows=rows,
+        rows_in_files=ever.where(matches).count() if ever is not None else 0,
+        log_files=sum(_names(store, file, values) for file in _log(store, table)),
+    )
+
+
+def _names(store: Store, file: FileInfo, values: Sequence[str]) -> bool:
+    """Whether a file of the log holds one of the values, in a string or in a string of JSON."""
+    forms = [form for value in values for form in _escaped(value)]
+    return any(form in line for line in _lines(store, file) for form in forms)
+
+
+def _lines(store: Store, file: FileInfo) -> Iterator[str]:
+    if file.name.endswith(".parquet"):
+        frame: DataFrame = store.spark.read.parquet(literal(file.path))
+        rows = frame.select(F.to_json(F.struct(*frame.columns)).alias("value"))
+    elif file.size:
+        rows = store.spark.read.text(literal(file.path))
+    else:
+        return
+    for row in rows.toLocalIterator():
+        yield row["value"] or ""
+
+
+def _escaped(value: str) -> Iterator[str]:
+    """The value between quotation marks, as JSON, as JSON in JSON, and once more."""
+    for _ in range(3):
+        value = json.dumps(value, ensure_ascii=False)
+        yield value

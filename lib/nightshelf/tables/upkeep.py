@@ -1,0 +1,80 @@
+"""What tables need now and then: few files, and no more of the past than is wanted."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from delta.tables import DeltaTable
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS
+from nightshelf.tables.contract import Table
+from nightshelf.tables.store import Store
+
+FEW_FILES: Final = 4
+"""So many small files are left as they are."""
+
+_OPTIMIZE = "spark.databricks.delta.optimize.minFileSize"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a table was before and after: its files on disk, of all versions, with their bytes."""
+
+    table: str
+    files_before: int
+    files_after: int
+    bytes_before: int
+    bytes_after: int
+    rows_expired: int
+
+
+def keep_up(
+    store: Store, table: Table, first: date | None, *, vacuum_days: int, small_mb: int
+) -> Kept:
+    """Removes days before `first`, brings small files together, deletes files of old versions.
+
+    Versions that were replaced in the last `vacuum_days` days can be read still. Readers are not
+    disturbed. A dry run counts the rows that would go.
+    """
+    before = _files(store, table)
+    expired = _expired(store, table, first)
+    if not store.dry_run:
+        delta = DeltaTable.forPath(store.spark, store.path(table))
+        with store.lock(f"{table.name}/commit", store.config.commit_wait_seconds):
+            if expired and first is not None:
+                with store.telling(store.last_manifest(table)):
+                    delta.delete(F.col(DS) < F.lit(first))
+            _bring_together(store, delta, small_mb)
+            delta.vacuum(24.0 * vacuum_days)
+    after = _files(store, table)
+    return Kept(table.name, *before[:1], *after[:1], before[1], after[1], expired)
+
+
+def _expired(store: Store, table: Table, first: date | None) -> int:
+    if first is None or not table.daily:
+        return 0
+    return store.read(table).where(F.col(DS) < F.lit(first)).count()
+
+
+def _bring_together(store: Store, delta: DeltaTable, small_mb: int) -> None:
+    """Where small files are many: a commit that changes no row."""
+    detail = delta.detail().select("numFiles", "sizeInBytes", "partitionColumns").collect()[0]
+    wanted = max(1, -(-detail["sizeInBytes"] // (small_mb * 2**20)))
+    if detail["partitionColumns"] or detail["numFiles"] < wanted + FEW_FILES:
+        return
+    before = store.spark.conf.get(_OPTIMIZE, None)
+    store.spark.conf.set(_OPTIMIZE, str(small_mb * 2**20))
+    try:
+        delta.optimize().executeCompaction()
+    finally:
+        if before is None:
+            store.spark.conf.unset(_OPTIMIZE)
+        else:
+            store.spark.conf.set(_OPTIMIZE, before)
+
+
+def _files(store: Store, table: Table) -> tuple[int, int]:
+    """Files and bytes below the table's folder, its log aside."""
+    inside = store.files.below(store.path(table), leave_out="_delta_log")
+    return len(inside), sum(file.size for file in inside)

@@ -1,0 +1,45 @@
+"""Past lists made again from what they were made of."""
+
+import json
+
+from nightshelf.tables import OPS_JOB_RUNS
+from tests.jobs.conftest import PLAIN, Invoke, Shop
+
+
+def run_of(shop: Shop, day: int) -> str:
+    runs = shop.store.read(OPS_JOB_RUNS).where("job = 'recommend'").collect()
+    return next(str(row["run_id"]) for row in runs if row["ds"].day == day)
+
+
+def test_a_past_list_is_made_again(invoke: Invoke, nights: Shop) -> None:
+    conf = ("--conf-file", nights.conf, "--set", "recommend.k=4")  # today's settings are no matter
+    first, second = run_of(nights, 23), run_of(nights, 24)
+    # What has become of the tables since is no matter either.
+    nights.deliver("2026-11-24", "u1,i3,purchase,2026-11-24 10:00:00,9.5")
+    told = (*PLAIN, "--conf-file", nights.conf, "--ds", "2026-11-24")
+    assert invoke("nightly", *told, "--to", "recommend").code == 0
+    for run_id in (first, second):
+        ended = invoke("replay", *conf, "--run-id", run_id)
+        assert ended.code == 0, ended.lines
+        step = next(line for line in ended.lines if line["event"] == "step")
+        assert (step["replayed"], step["same"]) == (run_id, True)
+
+
+def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -> None:
+    run_id = run_of(nights, 24)
+    configs = nights.folder / "warehouse" / "ops" / "configs"
+    [kept] = configs.glob("*.json")
+    config = json.loads(kept.read_text())
+    config["recommend"]["k"] = 1
+    kept.write_text(json.dumps(config))
+    ended = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
+    assert ended.code == 65
+    assert f"{run_id}: recommend published gold.recommendations of 2026-11-24" in ended.error
+    kept.unlink()
+    gone = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
+    assert gone.code == 66
+    assert "its configuration is not at" in gone.error
+    unknown = invoke("replay", "--conf-file", nights.conf, "--run-id", "2026-11-24-0")
+    assert unknown.code == 66
+    assert run_id in unknown.error
+    assert invoke("replay", "--conf-file", nights.conf).code == 64
