@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshelf.config import Config, config_hash, load, resolved
+from nightshelf.config import Config, as_it_was, config_hash, decisive, load, resolved
 from nightshelf.config.render import base
 from nightshelf.errors import ConfigError, MissingInputError
 
@@ -117,3 +117,15 @@ def test_hash_changes_with_results_only() -> None:
     assert config_hash(plain) == config_hash(load(None, ["logging.level=debug"]))
     assert config_hash(plain) != config_hash(load(None, ["item_cf.k=51"]))
     assert config_hash(plain, "recommend") == config_hash(load(None, ["item_cf.k=51"]), "recommend")
+
+
+def test_a_past_configuration_is_the_same_again() -> None:
+    """Its results' sections; where tables lie and how Spark runs are today's."""
+    then = load(None, ["item_cf.k=7", "simulate.start=2026-02-01", "recommend.k=3"])
+    now = load(None, ["warehouse.root=elsewhere", "audits.max_fallback=0.1", "item_cf.k=9"])
+    again = as_it_was(decisive(then), now)
+    assert config_hash(again) == config_hash(then)
+    assert (again.item_cf.k, again.warehouse.root) == (7, "elsewhere")
+    assert again.audits.max_fallback is None
+    with pytest.raises(ConfigError, match="the recorded configuration: gone: unknown key"):
+        as_it_was("gone: {key: 1}", now)

@@ -8,10 +8,8 @@ def test_lists_that_break_a_limit_leave_readers_what_they_have(
     invoke: Invoke, nights: Shop
 ) -> None:
     told = (*PLAIN, "--conf-file", nights.conf, "--ds", "2026-11-24")
-    before = (
-        nights.store.version(GOLD_RECOMMENDATIONS),
-        nights.store.version(SERVING_RECOMMENDATIONS),
-    )
+    tables = (GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS)
+    before = [nights.store.version(table) for table in tables]
     held = invoke("recommend", *told, "--set", "audits.max_fallback=0.01")
     assert held.code == 65
     assert held.error.startswith("gold.recommendations: held back by its audits, nothing published")

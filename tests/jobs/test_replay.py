@@ -1,6 +1,6 @@
 """Past lists made again from what they were made of."""
 
-import json
+import yaml
 
 from nightshelf.tables import OPS_JOB_RUNS
 from tests.jobs.conftest import PLAIN, Invoke, Shop
@@ -28,10 +28,10 @@ def test_a_past_list_is_made_again(invoke: Invoke, nights: Shop) -> None:
 def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -> None:
     run_id = run_of(nights, 24)
     configs = nights.folder / "warehouse" / "ops" / "configs"
-    [kept] = configs.glob("*.json")
-    config = json.loads(kept.read_text())
+    [kept] = configs.glob("*.yaml")
+    config = yaml.safe_load(kept.read_text())
     config["recommend"]["k"] = 1
-    kept.write_text(json.dumps(config))
+    kept.write_text(yaml.safe_dump(config))
     ended = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
     assert ended.code == 65
     assert f"{run_id}: recommend published gold.recommendations of 2026-11-24" in ended.error

@@ -43,26 +43,27 @@ def load(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
 
 def config_hash(config: Config, *sections: str) -> str:
     """Sixteen hex digits that change with any key of `sections`, or of all that change results."""
-    told = decisive(config)
+    told = config.model_dump(mode="json", exclude=set(NO_RESULT))
     chosen = {name: told[name] for name in sections or told}
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def decisive(config: Config) -> Tree:
-    """The sections that change results, as plain JSON values: what a run is rebuilt from."""
-    return config.model_dump(mode="json", exclude=set(NO_RESULT))
+def decisive(config: Config) -> str:
+    """The sections that change results, as YAML: what a run is rebuilt from by `as_it_was`."""
+    told = config.model_dump(exclude=set(NO_RESULT))
+    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100)
 
 
-def as_it_was(told: Tree, now: Config) -> Config:
+def as_it_was(told: str, now: Config) -> Config:
     """The configuration of a past run by its `decisive` sections; the others are those of `now`.
 
     Without audits: what was published once is not held back again. Raises ConfigError where it
     has keys that are known no more.
     """
-    here = now.model_dump(mode="json", include=set(NO_RESULT) - {"audits"})
+    here = now.model_dump(include=set(NO_RESULT) - {"audits"})
     free = {name: None for name, field in AuditsConfig.model_fields.items() if _may_be_null(field)}
     try:
-        return Config.model_validate_json(json.dumps({**told, **here, "audits": free}))
+        return Config.model_validate({**_parse(told, "a run"), **here, "audits": free})
     except ValidationError as error:
         raise ConfigError(f"the recorded configuration: {_describe(error)}") from None
 

@@ -81,6 +81,11 @@ class IngestConfig(Section):
     accept_new_schema: bool = Field(
         False, description="goes on where a source's columns are not those of the last run"
     )
+    accept_missing_day: bool = Field(
+        False,
+        description="goes on where a source of events that tells the day in its path has "
+        "nothing of ds",
+    )
     quarantine_limits: dict[ReasonCode, Share] = Field(
         {}, description="own limits by reason code, such as {missing_user: 0.3}"
     )

@@ -24,13 +24,18 @@ class Delivery:
     schemas: dict[str, Schema]
 
 
-def deliver(reader: Reader, sources: Sequence[EventSource], pseudonym: Pseudonym) -> Delivery:
-    """Reads and maps every event source; nothing is dropped but what `keep` leaves out."""
+def deliver(
+    reader: Reader, sources: Sequence[EventSource], pseudonym: Pseudonym, needs_day: bool = False
+) -> Delivery:
+    """Reads and maps every event source; nothing is dropped but what `keep` leaves out.
+
+    needs_day: see `Reader.read`.
+    """
     frames, schemas = [], {}
     for place, source in enumerate(sources):
         name = f"sources.events.{place}"
         wanted = column_names([*source.columns.values(), *source.keep])
-        rows = reader.read(source, name, wanted)
+        rows = reader.read(source, name, wanted, needs_day)
         schemas[name] = schema_of(rows)
         frames.append(rows.transform(mapped_events(source, pseudonym)))
     return Delivery(reduce(DataFrame.unionByName, frames), schemas)

@@ -1,6 +1,8 @@
 """The gates between a source and the warehouse: drifted columns, too many refused rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
+from statistics import median
 
 from pyspark.sql import DataFrame
 
@@ -63,6 +65,19 @@ def _check(what: str, rows: int, read: int, limit: float, key: str) -> None:
         raise DataQualityError(
             f"events: {rows:,} of {read:,} rows ({rows / read:.1%}) are {what}, over the limit of "
             f"{limit:.1%}; nothing was published; look at the source, or raise {key}"
+        )
+
+
+def check_day(ds: date, found: int, earlier: Sequence[int], least: float | None) -> None:
+    """Raises DataQualityError where ds has fewer events than that share of the median day's."""
+    if least is None or not earlier:
+        return
+    usual = median(earlier)
+    if found < least * usual:
+        raise DataQualityError(
+            f"events: {found:,} of {ds}, expected at least {least:g} of the {usual:,.0f} of the "
+            f"median of the {len(earlier)} days before; nothing was published; is the delivery "
+            "whole? deliver it, or set audits.min_day_events"
         )
 
 

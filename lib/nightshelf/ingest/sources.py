@@ -42,17 +42,20 @@ class Reader:
             wanted = column_names([*source.columns.values(), *more, *source.keep])
             yield source, self.read(source, f"sources.{kind}.{place}", wanted)
 
-    def read(self, source: FileSource, name: str, wanted: Sequence[str]) -> DataFrame:
+    def read(
+        self, source: FileSource, name: str, wanted: Sequence[str], needs_day: bool = False
+    ) -> DataFrame:
         """The source's own columns, plus `_source_file`, and `_corrupt_record` where it is text.
 
         `name` is the source's place in the config, for messages; `wanted` are the columns that must
-        be there. Raises MissingInputError where there is no file or table, DataQualityError where a
+        be there. `needs_day`: where the path names the day, there has to be something of the last
+        one. Raises MissingInputError where there is no file or table, DataQualityError where a
         wanted column is missing from one.
         """
         if source.format == "hive":
             frame = self._table(str(source.table), name)
         else:
-            frame = self._files(source, name, wanted)
+            frame = self._files(source, name, wanted, needs_day)
         missing = [column for column in wanted if column not in frame.columns]
         if missing:
             raise _missing_column(name, missing[0], str(source.path or source.table), frame.columns)
@@ -65,9 +68,13 @@ class Reader:
             )
         return self.spark.table(table).withColumn(SOURCE_FILE, F.lit(table))
 
-    def _files(self, source: FileSource, name: str, wanted: Sequence[str]) -> DataFrame:
+    def _files(
+        self, source: FileSource, name: str, wanted: Sequence[str], needs_day: bool
+    ) -> DataFrame:
         path = self._located(str(source.path))
         paths = self._paths(path, name)
+        if needs_day and DAY in path:
+            self._check_day(paths, path, name)
         options = {key: _option(value) for key, value in source.options.items()}
         if source.format == "csv":
             return self._csv(paths, options, name, wanted)
@@ -93,7 +100,7 @@ class Reader:
         files = Files(self.spark)
         found = [entry.path for entry in files.glob(path.replace(DAY, "*"))]
         if DAY in path:
-            found = [entry for entry in found if self._in_window(entry, path)]
+            found = [entry for entry in found if self._is_wanted(_day_of(entry, path))]
         if not found:
             days = f" for days {self.since or 'from the first'} to {self.until}" * (DAY in path)
             raise MissingInputError(
@@ -102,19 +109,16 @@ class Reader:
             )
         return found
 
-    def _in_window(self, entry: str, pattern: str) -> bool:
-        before, after = (
-            re.escape(part).replace(r"\*", "[^/]*")
-            for part in pattern.rsplit("/", 1)[-1].split(DAY, 1)
-        )
-        match = re.search(rf"{before}(\d{{4}}-\d{{2}}-\d{{2}}){after}$", entry)
-        if not match:
-            return False
-        try:
-            day = date.fromisoformat(match[1])
-        except ValueError:
-            return False
-        return day <= self.until and (self.since is None or day >= self.since)
+    def _is_wanted(self, day: date | None) -> bool:
+        return day is not None and day <= self.until and (self.since is None or day >= self.since)
+
+    def _check_day(self, paths: list[str], pattern: str, name: str) -> None:
+        if not any(_day_of(entry, pattern) == self.until for entry in paths):
+            raise MissingInputError(
+                f"{name}: nothing at {pattern.replace(DAY, self.until.isoformat())}; the day's "
+                "delivery is missing: deliver it and run again, or go on without it by --set "
+                "ingest.accept_missing_day=true"
+            )
 
     def _csv(
         self, paths: list[str], options: dict[str, str], name: str, wanted: Sequence[str]
@@ -164,6 +168,18 @@ def _kept(source: FileSource) -> Column:
 
 def _option(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _day_of(entry: str, pattern: str) -> date | None:
+    """The day that a file's or folder's name tells where the pattern has {ds}."""
+    before, after = (
+        re.escape(part).replace(r"\*", "[^/]*") for part in pattern.rsplit("/", 1)[-1].split(DAY, 1)
+    )
+    match = re.search(rf"{before}(\d{{4}}-\d{{2}}-\d{{2}}){after}$", entry)
+    try:
+        return date.fromisoformat(match[1]) if match else None
+    except ValueError:
+        return None
 
 
 def _missing_column(name: str, column: str, where: str, found: Sequence[str]) -> DataQualityError:

@@ -1,5 +1,7 @@
 """Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from pyspark import StorageLevel
@@ -33,7 +35,8 @@ def run(run: Run) -> None:
     config, since = run.config, _since(run)
     reader = Reader(run.spark, config.sources.root, since, run.ds)
     pseudonym = pseudonymiser(config.privacy)
-    delivery = deliver(reader, config.sources.events, pseudonym)
+    needs_day = not config.ingest.accept_missing_day
+    delivery = deliver(reader, config.sources.events, pseudonym, needs_day)
     _check_schemas(run, delivery)
 
     read = delivery.events.transform(cleaning.in_window(since, run.ds)).transform(
@@ -85,12 +88,34 @@ def _check_schemas(run: Run, delivery: Delivery) -> None:
 
 
 def _check_refused(run: Run, judged: DataFrame) -> None:
-    reasons = judged.groupBy(cleaning.REASON_CODE).count().collect()
-    counts = {reason: rows for reason, rows in reasons}  # noqa: C416 (rows unpack, pairs do not)
+    counts: Counter[str | None] = Counter()
+    kept_by_day: dict[date, int] = {}
+    for reason, day, rows in judged.groupBy(cleaning.REASON_CODE, DS).count().collect():
+        counts[reason] += rows
+        if reason is None:
+            kept_by_day[day] = rows
     kept = counts.pop(None, 0)
-    gate.check_accounts(run.rows_in, kept, sum(counts.values()))
-    logger().info("events", read=run.rows_in, kept=kept, **dict(sorted(counts.items())))
-    gate.check_refused(counts, run.rows_in, run.config.ingest)
+    refused = {reason: rows for reason, rows in sorted(counts.items()) if reason}
+    gate.check_accounts(run.rows_in, kept, sum(refused.values()))
+    logger().info("events", read=run.rows_in, kept=kept, **refused)
+    gate.check_refused(refused, run.rows_in, run.config.ingest)
+    _check_day(run, kept_by_day)
+
+
+def _check_day(run: Run, read: Mapping[date, int]) -> None:
+    """The day itself is there, and about as large as those before; a first day has none."""
+    found, days = read.get(run.ds, 0), run.config.audits.days
+    first = run.ds - timedelta(days=days)
+    earlier = {day: rows for day, rows in read.items() if first <= day < run.ds}
+    if run.store.version(SILVER_EVENTS) is not None:
+        known = run.read(SILVER_EVENTS, until=run.ds - timedelta(days=1))
+        by_day = known.where(F.col(DS) >= F.lit(first)).groupBy(DS).count().collect()
+        earlier = {day: rows for day, rows in by_day} | earlier  # noqa: C416 (rows unpack)
+    if not found and earlier:
+        logger().warning(
+            f"no events of {run.ds}: the lists will be by earlier days", usual=max(earlier.values())
+        )
+    gate.check_day(run.ds, found, list(earlier.values()), run.config.audits.min_day_events)
 
 
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:

@@ -64,14 +64,14 @@ def _recorded(run: Run, run_id: str, step: str) -> Row:
     return found[0]
 
 
-def _configuration(run: Run, past: Row) -> dict[str, object]:
+def _configuration(run: Run, past: Row) -> str:
     path = config_path(run.store.root, past["config_hash"])
-    told = run.store.files.read_json(path)
-    if not told:
+    told = run.store.files.read_bytes(path)
+    if told is None:
         raise MissingInputError(
             f"{past[RUN_ID]}: its configuration is not at {path}; bring the file back from a copy"
         )
-    return told
+    return told.decode()
 
 
 def _published(run: Run, table: Table, run_id: str) -> str:

@@ -74,7 +74,7 @@ def execute(job: Job, run: Run) -> Outcome:
 
 def config_path(root: str, hashed: str) -> str:
     """Where the sections lie that a configuration's hash stands for."""
-    return f"{root}/ops/configs/{hashed}.json"
+    return f"{root}/ops/configs/{hashed}.yaml"
 
 
 def versions_of(row: Row) -> dict[str, int]:
@@ -85,7 +85,7 @@ def versions_of(row: Row) -> dict[str, int]:
 def _keep_config(run: Run) -> None:
     files, path = run.store.files, config_path(run.store.root, config_hash(run.config))
     if not files.exists(path):
-        files.write_json(path, decisive(run.config))
+        files.write_bytes(path, decisive(run.config).encode())
 
 
 def _write_row(run: Run, outcome: Outcome) -> None:

@@ -114,16 +114,23 @@ class Files:
         finally:
             stream.close()
 
-    def read_json(self, path: str) -> dict[str, Any]:
-        """The JSON object in a small file; empty where the file is missing or torn."""
+    def read_bytes(self, path: str) -> bytes | None:
+        """The content of a small file; None where there is none that can be read."""
         fs, where = self._at(path)
         try:
             stream = fs.open(where)
             try:
-                told = json.loads(bytes(stream.readAllBytes()).decode())
+                return bytes(stream.readAllBytes())
             finally:
                 stream.close()
-        except (Py4JJavaError, ValueError):
+        except Py4JJavaError:
+            return None
+
+    def read_json(self, path: str) -> dict[str, Any]:
+        """The JSON object in a small file; empty where the file is missing or torn."""
+        try:
+            told = json.loads(self.read_bytes(path) or b"{}")
+        except ValueError:
             return {}
         return told if isinstance(told, dict) else {}
 
