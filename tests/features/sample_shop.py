@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.columns import DS, ITEM, USER, Transform
 from nightshelf.config.model import FieldConfig
-from nightshelf.features.cross import NAMES, Neighbours
+from nightshelf.features.cross import NAMES, ItemTexts, Near, Neighbours
 from nightshelf.features.dealing import Deal, dealt
 from nightshelf.features.declared import declared
 from nightshelf.features.encoding import Encoding, planned, vocabularies
@@ -30,7 +30,7 @@ FIELDS = tuple(
         ("item", "categorical", "item_id"),
         ("item", "numeric", "price_log"),
         ("item", "numeric", "never_told"),
-        ("item", "vector", "title"),
+        ("item", "vector", "text"),
         *(("cross", "numeric", name) for name in NAMES),
         ("context", "categorical", "position"),
         ("history", "sequence", "recent"),
@@ -59,7 +59,7 @@ def item_rows(spark: SparkSession) -> DataFrame:
         item_row(
             f"i{n}", at, {"price_log": n / 3} if n else {},
             {"category": ("hats", "shoes", "coats")[n % 3], **({"brand": "acme"} if n % 2 else {})},
-            {"title": [n + 0.25, at - 0.5]},
+            {"text": [n + 0.25, at - 0.5]},
         )
         for at in (4, 5)
         for n in range(5)
@@ -74,6 +74,12 @@ def told(frame: DataFrame, key: str) -> Transform:
 
 def neighbours(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(PAIRS, "item_id string, neighbour_id string, similarity double")
+
+
+def texts(spark: SparkSession) -> ItemTexts:
+    """Those of day 5, by which lists of that night are scored too."""
+    rows = item_rows(spark).where(f"ds = '{day(5)}'")
+    return ItemTexts.read(rows.selectExpr("item_id", "vectors['text'] AS vector").toArrow())
 
 
 def samples(spark: SparkSession, train: int, valid: int = 6, test: int = 6) -> DataFrame:
@@ -99,7 +105,7 @@ def draft() -> Encoding:
         pa.table({"field": field, "value": value, "id": pa.array(ids, pa.int32())})
     )
     return planned(
-        declared(FIELDS), known, [Vector("title", 2, "title")],
+        declared(FIELDS), known, [Vector("text", 2, "text")],
         tasks=("click",), buckets=BUCKETS, length=2, favourites=2, half_life_days=30.0,
     )  # fmt: skip
 
@@ -113,7 +119,7 @@ def encoded(
         features(asked(rows, key), key, told(frame, key))
         for key, frame in ((USER, user_rows(spark)), (ITEM, item_rows(spark)))
     ]
-    near = Neighbours.of(neighbours(spark).toArrow())
+    near = Near(Neighbours.of(neighbours(spark).toArrow()), texts(spark))
     found = encoded_rows(dealt_rows, *sides, near, draft()).persist()
     return found, deals, with_moments(found, draft())
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from nightshelf.features.cross import NAMES, Neighbours, Pairs, crossed
+from nightshelf.features.cross import NAMES, ItemTexts, Near, Neighbours, Pairs, crossed
 from nightshelf.tables.hashing import string_hashes
 
 ROW = np.dtype(
@@ -45,7 +45,7 @@ def test_similarity_to_the_history_is_what_brute_force_adds_up() -> None:
     }
     pairs = list(table)
     rng.shuffle(pairs)
-    near = Neighbours.of(
+    neighbours = Neighbours.of(
         pa.table(
             {
                 "item_id": [a for a, _ in pairs],
@@ -54,7 +54,8 @@ def test_similarity_to_the_history_is_what_brute_force_adds_up() -> None:
             }
         )
     )
-    assert len(near) == len(table)
+    assert len(neighbours) == len(table)
+    near = Near(neighbours)
     histories = [[], ["i3"], ["i9", "i25", "i1"], ["i19", "i2", "i7", "unheard"]]
     users = np.zeros(4, ROW)
     for u, history in enumerate(histories):
@@ -94,12 +95,39 @@ def test_prices_and_shares() -> None:
     items["price"] = [3.0, np.nan, 1.0]
     user_of, item_of = np.array([0, 0, 0, 1]), np.array([0, 1, 2, 0])
     pairs = Pairs(users, user_of, items, item_of, np.array(hashed("a", "b", "c", "a"), np.uint64))
-    found = crossed(NAMES, pairs, Neighbours.of(NONE), 30.0)
+    found = crossed(NAMES, pairs, Near(Neighbours.of(NONE)), 30.0)
     nan = math.nan
     expected = [  # in the order of NAMES
-        [nan, 0.5, 0.25, 1.0, 0, nan],
-        [nan, nan, 0.0, nan, 0, nan],
-        [nan, -1.5, nan, 0.0, 0, nan],
-        [nan, nan, 0.0, 0.0, 0, nan],
+        [nan, nan, 0.5, 0.25, 1.0, 0, nan],
+        [nan, nan, nan, 0.0, nan, 0, nan],
+        [nan, nan, -1.5, nan, 0.0, 0, nan],
+        [nan, nan, nan, 0.0, 0.0, 0, nan],
     ]
     np.testing.assert_array_equal(found, expected)
+
+
+def test_likeness_of_texts_is_that_of_the_nearest_other_item_of_the_history() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(6, 5)).astype(np.float32)
+    vectors[5] = 0  # of an item without a text
+    names = [f"i{n}" for n in range(6)]
+    texts = ItemTexts.read(pa.table({"item_id": names, "vector": vectors.tolist()}))
+    assert len(texts.hashes) == 5
+    histories: list[list[str]] = [[], ["i5", "unheard"], ["i1"], ["i0", "i3", "i5", "i4"]]
+    users = np.zeros(4, ROW)
+    for u, history in enumerate(histories):
+        users["recent"][u, : len(history)] = hashed(*history)
+    candidates = [*names, "never"]
+    user_of = np.repeat(np.arange(4), len(candidates))
+    hashes = np.array(hashed(*candidates) * 4, np.uint64)
+    pairs = Pairs(users, user_of, np.zeros(1, ITEM), np.zeros(len(hashes), np.int64), hashes)
+    found = crossed(("text_similarity",), pairs, Near(Neighbours.of(NONE), texts), None)[:, 0]
+    lengths = np.linalg.norm(vectors[:5], axis=1)
+    known = {name: vectors[n] / lengths[n] for n, name in enumerate(names[:5])}
+    for n, (u, name) in enumerate((u, c) for u in range(4) for c in candidates):
+        value = found[n]
+        others = [known[other] for other in histories[u] if other in known and other != name]
+        if name in known and others:
+            assert value == pytest.approx(max(float(known[name] @ o) for o in others), abs=1e-6)
+        else:
+            assert math.isnan(value)

@@ -110,8 +110,8 @@ def test_rows_are_those_of_the_features_of_the_day_before(
 ) -> None:
     found, deals, encoding = shop.encoded(spark, rows, ranks=1)
     assert [field.name for field in encoding.inputs.numeric] == [
-        "click_7d", "price_log", "item_cf", "price_to_level", "category_share", "brand_share",
-        "times_seen", "days_since_seen",
+        "click_7d", "price_log", "item_cf", "text_similarity", "price_to_level", "category_share",
+        "brand_share", "times_seen", "days_since_seen",
     ]  # fmt: skip
     test = shop.rows_of(shop.written(spark, found, deals[2], encoding, tmp_path / "test"))
     user = {int(h): f"u{n}" for n, h in enumerate(
@@ -132,7 +132,7 @@ def test_rows_are_those_of_the_features_of_the_day_before(
         "item_cf": scaled("item_cf", 0.0), "category_share": scaled("category_share", 0.6),
         "brand_share": 0.0, "times_seen": scaled("times_seen", 0.0), "days_since_seen": 0.0,
         "recent_item_0": 6, "recent_item_1": 7, "recent_type_0": 4, "recent_type_1": 3,
-        "recent_age_0": 3, "recent_age_1": 3, "title_0": 0.25, "title_1": 4.5,
+        "recent_age_0": 3, "recent_age_1": 3, "text_0": 0.25, "text_1": 4.5,
         "label_click": 1.0, "weight": 4.0,
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected

@@ -81,3 +81,13 @@ def test_positions_say_nothing_while_no_click_tells_its_own(spark: SparkSession)
     # From 50 on all positions are one: a click and 1.5 impressions, all of them of b.
     assert ratio["b", march(11)] == pytest.approx((1 + 2) / (1 + 2))
     assert ratio["c", march(11)] == 1.0
+
+
+def test_texts_as_of_a_day_are_no_later_ones(spark: SparkSession) -> None:
+    rows = [
+        ("old", march(1), [1.0]), ("old", march(5), [2.0]), ("old", march(9), [3.0]),
+        ("new", march(7), [4.0]), ("new", march(8), [5.0]),
+    ]  # fmt: skip
+    frame = spark.createDataFrame(rows, "item_id string, ds date, vector array<float>")
+    found = Texts("text:m", frame).as_of(march(6)).collect()
+    assert {row["item_id"]: row["vector"] for row in found} == {"old": [2.0], "new": [4.0]}

@@ -75,12 +75,12 @@ def test_a_pair_is_served_as_it_was_trained(spark: SparkSession, tmp_path: Path)
     trained = {}
     names = [n for n in training_columns(encoding.inputs) if n not in ("label_click", "user")]
     hashes = string_hashes(pa.array([f"u{n}" for n in range(7)])).view(np.int64).tolist()
-    titles = {}
+    texts = {}
     for row in shop.rows_of(files):
         told = {**row, "position": 1, "weight": 1.0}
         trained.setdefault(row["user"], []).append([told[name] for name in names])
-        titles[row["title_0"]] = True
-    assert len(titles) == 6  # five items' vectors, and none
+        texts[row["text_0"]] = True
+    assert len(texts) == 6  # five items' vectors, and none
     pairs = [(f"u{u}", f"i{n}") for u in range(7) for n in range(6)]
     candidates = spark.createDataFrame(pairs, "user_id string, item_id string")
     (tmp_path / "loads").mkdir()
@@ -171,7 +171,7 @@ def test_each_side_is_served_as_it_was_trained(spark: SparkSession, tmp_path: Pa
     history, vectors = encoding.inputs.history_columns, encoding.inputs.vector_columns
     own = {
         "user": [*encoding.side("user"), *history],
-        "item": [name for name in encoding.side("item") if name != "title"] + list(vectors),
+        "item": [name for name in encoding.side("item") if name != "text"] + list(vectors),
     }
     assert set(own["user"]) | set(own["item"]) < set(names)
     day_5 = f"ds = date'{day(5)}'"

@@ -43,8 +43,8 @@ FIELDS = (
     *_field("item", "vector", "text"),
     *_field("item", "numeric", "click_7d", "click_30d", "purchase_30d", "title_words"),
     *_field("item", "numeric", "reviews", "sentiment", *(f"aspect_{name}" for name in ASPECTS)),
-    *_field("cross", "numeric", "item_cf", "price_to_level", "category_share", "brand_share"),
-    *_field("cross", "numeric", "times_seen", "days_since_seen"),
+    *_field("cross", "numeric", "item_cf", "text_similarity", "price_to_level"),
+    *_field("cross", "numeric", "category_share", "brand_share", "times_seen", "days_since_seen"),
     *_field("context", "categorical", "position"),
     *_field("history", "sequence", "recent"),
 )

@@ -63,6 +63,19 @@ class Encoding:
         """The columns of `inputs`, of all kinds but the history, that one source's fields are."""
         return tuple(f.column for f in self.fields if f.source == source and f.kind != "sequence")
 
+    def reads(self, vector: str) -> bool:
+        """Whether a vector of that name is among the inputs."""
+        return any(one.name == vector for one in self.inputs.vectors)
+
+    def numbers_of(self, vector: str) -> slice:
+        """Where a vector's numbers lie among those of all; nowhere if it is not read."""
+        start = 0
+        for one in self.inputs.vectors:
+            if one.name == vector:
+                return slice(start, start + one.width)
+            start += one.width
+        return slice(0, 0)
+
     @cached_property
     def user_row(self) -> "np.dtype[Any]":
         """The encoded user; see `sides`."""

@@ -16,12 +16,13 @@ from nightshelf.columns import (
     ITEM,
     POSITION,
     RECENT,
+    TEXT,
     USER,
     VECTORS,
     WEIGHT,
     Transform,
 )
-from nightshelf.features.cross import Neighbours, Pairs
+from nightshelf.features.cross import NO_TEXTS, Near, Pairs
 from nightshelf.features.dealing import GROUP, PLACE, Deal, in_groups
 from nightshelf.features.declared import Field
 from nightshelf.features.encoding import Encoding
@@ -100,7 +101,7 @@ def has_history(users: DataFrame) -> bool:
 
 
 def encoded_rows(
-    samples: DataFrame, users: DataFrame, items: DataFrame, near: Neighbours, encoding: Encoding
+    samples: DataFrame, users: DataFrame, items: DataFrame, near: Near, encoding: Encoding
 ) -> DataFrame:
     """[split, row_group, place, row]: each sample encoded, its numbers levelled but not yet scaled.
 
@@ -109,6 +110,8 @@ def encoded_rows(
     """
     send = samples.sparkSession.sparkContext.broadcast
     sent = send(encoding)
+    if not encoding.reads(TEXT):
+        near = replace(near, texts=NO_TEXTS)  # nor would lists have them
     joined = (
         samples.withColumn("as_of", F.date_sub(DS, 1))
         .join(_sides(users, USER, sent, _USER_SIDE), [USER, "as_of"], "left")
@@ -205,7 +208,7 @@ class _Rows:
     """Joined samples -> encoded rows."""
 
     encoding: Broadcast[Encoding]
-    near: Broadcast[Neighbours]
+    near: Broadcast[Near]
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         encoding = self.encoding.value

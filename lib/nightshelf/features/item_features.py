@@ -5,11 +5,12 @@ day, the events of each day and position, and the vectors of its texts.
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import BRAND, CATEGORY, DS, ITEM, PRICE, Transform
+from nightshelf.columns import BRAND, CATEGORY, DS, ITEM, PRICE, VECTOR, Transform
 from nightshelf.config import FeedbackConfig
 from nightshelf.config.model import FeaturesConfig
 from nightshelf.features.daily import counted, with_first_days
@@ -29,6 +30,12 @@ class Texts:
 
     key: str
     vectors: DataFrame
+
+    def as_of(self, day: date) -> DataFrame:
+        """[item_id, vector]: before a day; of items that came later, by their first text."""
+        earlier = F.when(F.col(DS) < F.lit(day), F.col(DS))
+        before, first = F.max_by(VECTOR, earlier), F.min_by(VECTOR, DS)
+        return self.vectors.groupBy(ITEM).agg(F.coalesce(before, first).alias(VECTOR))
 
 
 def item_features(

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nightshelf.features.cross import Neighbours, Pairs, crossed
+from nightshelf.features.cross import Near, Pairs, crossed
 from nightshelf.features.declared import levelled
 from nightshelf.features.encoding import LAST_POSITION, Encoding
 from nightshelf.features.sides import Side
@@ -29,7 +29,7 @@ def position_ids(positions: pa.Array) -> Ints:
     return np.asarray(np.clip(told, 0, LAST_POSITION), np.int32)
 
 
-def combined(encoding: Encoding, pairs: Pairs, near: Neighbours, positions: Ints) -> Rows:
+def combined(encoding: Encoding, pairs: Pairs, near: Near, positions: Ints) -> Rows:
     """The rows of B pairs, their numbers levelled and not yet scaled, NaN where unknown.
 
     Without labels, each weighing 1, all of user 0.
@@ -80,7 +80,7 @@ def _one_sided(encoding: Encoding, side: Side, source: str) -> Rows:
     )
 
 
-def _numbers(encoding: Encoding, pairs: Pairs, near: Neighbours) -> Singles:
+def _numbers(encoding: Encoding, pairs: Pairs, near: Near) -> Singles:
     found = np.empty((len(pairs.hashes), len(encoding.columns("numeric"))), np.float32)
     found[:, encoding.places("numeric", "user")] = pairs.users["numbers"][pairs.user_of]
     found[:, encoding.places("numeric", "item")] = pairs.items["numbers"][pairs.item_of]

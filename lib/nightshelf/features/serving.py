@@ -12,8 +12,8 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, FEATURES, ITEM, NEIGHBOUR, SIMILARITY, USER
-from nightshelf.features.cross import Neighbours, Pairs
+from nightshelf.columns import DS, FEATURES, ITEM, NEIGHBOUR, SIMILARITY, TEXT, USER
+from nightshelf.features.cross import ItemTexts, Near, Neighbours, Pairs
 from nightshelf.features.encoding import Encoding
 from nightshelf.features.pairs import FIRST_POSITION, combined, user_numbers
 from nightshelf.features.scorers import Explainer, Scorer
@@ -112,7 +112,7 @@ class _Shelves:
 
     encoding: Broadcast[Encoding]
     shelf: Broadcast["_Shelf"]
-    near: Broadcast[Neighbours]
+    near: Broadcast[Near]
 
 
 def _shelves(
@@ -121,7 +121,9 @@ def _shelves(
     send = spark.sparkContext.broadcast
     sent = send(encoding)
     near = Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow())
-    return _Shelves(sent, send(_shelf(items, sent, encoding)), send(near))
+    shelf = _shelf(items, sent, encoding)
+    texts = ItemTexts.of(shelf.hashes, shelf.items["vectors"][:-1, encoding.numbers_of(TEXT)])
+    return _Shelves(sent, send(shelf), send(Near(near, texts)))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from nightshelf.cf.histories import parts_for
 from nightshelf.columns import DS, EVENT_TYPE, ITEM, NEIGHBOUR, SIMILARITY
 from nightshelf.features.choices import Around
-from nightshelf.features.cross import Neighbours
+from nightshelf.features.cross import NO_TEXTS, ItemTexts, Near, Neighbours
 from nightshelf.features.samples import (
     IMPRESSION,
     first_label_day,
@@ -45,9 +45,13 @@ def run(run: Run) -> None:
     together = ranks(run)
     _check_enough(run, samples, together)
     run.publish(samples, SAMPLES, since=first)
-    near = Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow())
+    told = text_vectors(run)
+    near = Near(
+        Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow()),
+        NO_TEXTS if told is None else ItemTexts.read(told.as_of(first).toArrow()),
+    )
     neighbours.unpersist()
-    export(run, samples, features(run, text_vectors(run), item_opinions(run)), near, together)
+    export(run, samples, features(run, told, item_opinions(run)), near, together)
     samples.unpersist()
 
 

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import ITEM, POSITION, USER, Transform
 from nightshelf.errors import DataQualityError
-from nightshelf.features.cross import Neighbours
+from nightshelf.features.cross import Near
 from nightshelf.features.dealing import Deal, dealt
 from nightshelf.features.declared import ITEMS, Field, declared
 from nightshelf.features.encoding import FOLDER, Encoding, planned, vocabularies
@@ -55,7 +55,7 @@ def folder(run: Run) -> str:
 
 
 def export(
-    run: Run, samples: DataFrame, made: Mapping[str, Transform], near: Neighbours, ranks: int
+    run: Run, samples: DataFrame, made: Mapping[str, Transform], near: Near, ranks: int
 ) -> Encoding:
     """Writes the training set of gold.samples' rows, persisted, for so many ranks.
 
