@@ -6,6 +6,7 @@ from math import log
 import pytest
 from pyspark.sql import SparkSession
 
+from nightshelf.features.item_features import Texts
 from tests.features.shop import Shop, by_key, event, features, item, march
 
 
