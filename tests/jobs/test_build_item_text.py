@@ -48,6 +48,19 @@ def test_only_new_texts_are_encoded(invoke: Invoke, texts: Shop) -> None:
     assert second["cut"] == 1
     third = night(invoke, texts, "2026-11-25", "build_item_text")["build_item_text"]
     assert third["encoded"] == 0
+    # Nothing has changed: neither have the neighbours.
+    manifest = texts.store.last_manifest(TEXT_NEIGHBOURS)
+    assert (manifest["ds"], told_of(texts, 25)) == ("2026-11-25", told_of(texts, 24))
+    assert told_of(texts, 24) != told_of(texts, 23)
+    one = ("--set", "text.neighbours=1")
+    fewer = invoke("build_item_text", "--conf-file", texts.conf, "--ds", "2026-11-25", *one)
+    assert fewer.code == 0
+    assert {rank for _, rank, _, _ in told_of(texts, 25)} == {1}
+
+
+def told_of(shop: Shop, day: int) -> set[tuple[str, int, str, float]]:
+    rows = shop.store.read(TEXT_NEIGHBOURS).where(f"ds = '2026-11-{day}'")
+    return {tuple(row)[:4] for row in rows.collect()}
 
 
 def test_what_texts_are_used_for(invoke: Invoke, texts: Shop) -> None:

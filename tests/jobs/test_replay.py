@@ -32,6 +32,10 @@ def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -
     config = yaml.safe_load(kept.read_text())
     config["recommend"]["k"] = 1
     kept.write_text(yaml.safe_dump(config))
+    tampered = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
+    assert tampered.code == 66
+    assert "or not as it was written" in tampered.error
+    kept.with_name(f".{kept.name}.crc").unlink()
     ended = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
     assert ended.code == 65
     assert f"{run_id}: recommend published gold.recommendations of 2026-11-24" in ended.error

@@ -4,6 +4,7 @@ silver.items -> gold.item_text, gold.text_neighbours.
 """
 
 import time
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -59,10 +60,9 @@ def run(run: Run) -> None:
     _prepare(run, model, distinct)
     _encode(run, model, new)
     run.store.versions.pop(ITEM_TEXT.name, None)
-    vectors = known_vectors(run, model, run.ds)
     if not run.dry_run:
         keep_basis(run, model)
-        run.publish(_neighbours(run, texts, vectors), TEXT_NEIGHBOURS)
+        _publish_neighbours(run, model, texts)
     for frame in (new, texts):
         frame.unpersist()
 
@@ -76,11 +76,13 @@ def _prepare(run: Run, model: TextModel, distinct: DataFrame) -> None:
 def _encode(run: Run, model: TextModel, new: DataFrame) -> None:
     tasks = max(1, min(-(-run.rows_in // TEXTS_A_TASK), run.spark.sparkContext.defaultParallelism))
     told = {MODEL_ID: F.lit(model.model_id), DS: F.lit(run.ds)}
+    run.tell(text_model=_called(run, model), encoded=run.rows_in)
+    if not run.rows_in and not run.store.has(ITEM_TEXT, run.ds):
+        return
     began = time.monotonic()
     rows = new.repartition(tasks, TEXT_HASH).transform(encoded(model)).withColumns(told)
     published = run.publish(rows.select(*ITEM_TEXT.schema.names), ITEM_TEXT)
     seconds = time.monotonic() - began
-    run.tell(text_model=_called(run, model), encoded=published)
     if published:
         run.tell(items_s=round(published / seconds, 1), cut=_cut(run))
 
@@ -100,25 +102,43 @@ def _cut(run: Run) -> int | None:
     return run.read(ITEM_TEXT, on=run.ds).where("cut").count()
 
 
-def _neighbours(run: Run, texts: DataFrame, vectors: DataFrame) -> DataFrame:
-    """[item_id, rank, neighbour_id, similarity, ds]: by cosine, of every item; those on sale."""
-    items = (
-        texts.transform(current_texts)
-        .join(vectors, TEXT_HASH, "inner")
-        .select(ITEM, VECTOR)
+def _publish_neighbours(run: Run, model: TextModel, texts: DataFrame) -> None:
+    """Finds every item's neighbours, or takes them as they are where nothing has changed."""
+    current = texts.transform(current_texts)
+    available = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).where("available")
+    sold = available.select(ITEM, F.lit(True).alias("sold"))
+    items = current.join(sold, ITEM, "left").persist()  # fingerprinted, joined with vectors
+    made_of = f"{model.model_id}-{run.config.text.neighbours}-{_fingerprint(items)}"
+    last = run.store.manifest_read(TEXT_NEIGHBOURS)
+    day = date.fromisoformat(last["ds"]) if last.get("made_of") == made_of else None
+    if day is not None and run.store.has(TEXT_NEIGHBOURS, day):
+        rows = run.read(TEXT_NEIGHBOURS, on=day)
+    else:
+        rows = _neighbours(run, items, known_vectors(run, model, run.ds))
+    run.publish(rows.withColumn(DS, F.lit(run.ds)), TEXT_NEIGHBOURS, about={"made_of": made_of})
+    items.unpersist()
+
+
+def _fingerprint(items: DataFrame) -> str:
+    """The same for the same items, texts and stock, in any order."""
+    told = F.xxhash64(ITEM, TEXT_HASH, F.col("sold").isNotNull())
+    row = items.agg(F.count("*").alias("n"), F.bit_xor(told).alias("all")).collect()[0]
+    return f"{row['n']}-{(row['all'] or 0) % 2**64:016x}"
+
+
+def _neighbours(run: Run, items: DataFrame, vectors: DataFrame) -> DataFrame:
+    """[item_id, rank, neighbour_id, similarity]: by cosine, of every item; those on sale."""
+    made = (
+        items.join(vectors, TEXT_HASH, "inner")
+        .select(ITEM, VECTOR, "sold")
         .persist()  # asked for their neighbours, and their neighbours
     )
-    available = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).where("available")
-    sold = items.join(available, ITEM, "left_semi")
-    itself = items.select(F.col(ITEM).alias(USER), ITEM)
+    itself = made.select(F.col(ITEM).alias(USER), ITEM)
+    sold = made.where("sold").select(ITEM, VECTOR)
     nearest = nearest_items(sold, n=run.config.text.neighbours, seen=itself)
-    found = items.withColumnRenamed(ITEM, USER).transform(nearest)
+    found = made.select(F.col(ITEM).alias(USER), VECTOR).transform(nearest)
     return found.select(
-        F.col(USER).alias(ITEM),
-        RANK,
-        F.col(ITEM).alias(NEIGHBOUR),
-        F.col(SCORE).alias(SIMILARITY),
-        F.lit(run.ds).alias(DS),
+        F.col(USER).alias(ITEM), RANK, F.col(ITEM).alias(NEIGHBOUR), F.col(SCORE).alias(SIMILARITY)
     )
 
 

@@ -55,12 +55,8 @@ def erase(store: Store, table: Table, matches: Column, changes: dict[str, Column
 
 def _forget(store: Store, delta: DeltaTable, table: Table) -> None:
     """Leaves the newest version alone: its files, a checkpoint of it, and one commit."""
-    conf = store.spark.conf
-    conf.set(_AT_ONCE, "false")
-    try:
+    with store.setting(_AT_ONCE, "false"):
         delta.vacuum(0.0)
-    finally:
-        conf.unset(_AT_ONCE)
     jvm: Any = store.spark._jvm
     log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
         store.spark._jsparkSession, store.path(table)

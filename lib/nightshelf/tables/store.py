@@ -25,6 +25,8 @@ from nightshelf.tables.parquet import contents
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
 LEAST_FILE_BYTES: Final = 8 * 2**20
+SERVED_ROW_GROUP_BYTES: Final = 4 * 2**20
+"""Readers of one key read one group of rows of each column: a small one is quick."""
 ROWS_A_FILE: Final = 4_000_000  # staged: the audit may have to read a file as a whole
 _SAME_ROWS: Final = (
     "OPTIMIZE",
@@ -34,6 +36,7 @@ _SAME_ROWS: Final = (
     "SET TBLPROPERTIES",
 )
 _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
+_ROW_GROUP: Final = "parquet.block.size"
 _PROMISE: Final = "contract"
 _NO_TELLING: Final = date.min.isoformat()
 _COMMIT = re.compile(r"^(\d{20})\.json$")
@@ -146,12 +149,22 @@ class Store:
     @contextmanager
     def telling(self, manifest: Mapping[str, Any]) -> Iterator[None]:
         """Gives every commit made inside the manifest, where it is not empty."""
-        if manifest:
-            self.spark.conf.set(_METADATA, json.dumps(manifest, sort_keys=True))
+        with self.setting(_METADATA, json.dumps(manifest, sort_keys=True) if manifest else None):
+            yield
+
+    @contextmanager
+    def setting(self, key: str, value: str | None) -> Iterator[None]:
+        """Holds a setting of the session at a value; None leaves it."""
+        before = self.spark.conf.get(key, None)
+        if value is not None:
+            self.spark.conf.set(key, value)
         try:
             yield
         finally:
-            self.spark.conf.unset(_METADATA)
+            if before is None:
+                self.spark.conf.unset(key)
+            else:
+                self.spark.conf.set(key, before)
 
     def rows_by_day(self, table: Table) -> dict[date, int]:
         """The rows that were published last for each day, by the manifests that Delta keeps."""
@@ -288,9 +301,12 @@ class Store:
             writer = writer.option("replaceWhere", days)
             if table.partitioned:
                 writer = writer.partitionBy(DS)
-        writer.save(self.path(table))
-        if table.served:
-            self._constrain(table)
+        if not table.served:
+            writer.save(self.path(table))
+            return
+        with self.setting(_ROW_GROUP, str(SERVED_ROW_GROUP_BYTES)):
+            writer.save(self.path(table))
+        self._constrain(table)
 
     def _constrain(self, table: Table) -> None:
         """Lets Delta refuse, from any writer, rows that break the contract column by column."""

@@ -63,15 +63,8 @@ def _bring_together(store: Store, delta: DeltaTable, small_mb: int) -> None:
     wanted = max(1, -(-detail["sizeInBytes"] // (small_mb * 2**20)))
     if detail["partitionColumns"] or detail["numFiles"] < wanted + FEW_FILES:
         return
-    before = store.spark.conf.get(_OPTIMIZE, None)
-    store.spark.conf.set(_OPTIMIZE, str(small_mb * 2**20))
-    try:
+    with store.setting(_OPTIMIZE, str(small_mb * 2**20)):
         delta.optimize().executeCompaction()
-    finally:
-        if before is None:
-            store.spark.conf.unset(_OPTIMIZE)
-        else:
-            store.spark.conf.set(_OPTIMIZE, before)
 
 
 def _files(store: Store, table: Table) -> tuple[int, int]:
