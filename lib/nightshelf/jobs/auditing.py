@@ -1,7 +1,7 @@
 """What a night's results have to keep beyond their contracts before readers get them."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 
 from pyspark.sql import DataFrame
 
@@ -17,7 +17,8 @@ def steady(run: Run, table: Table) -> Check:
     """A day's rows are about as many as those of the days before."""
 
     def check(staged: DataFrame) -> Mapping[str, float]:
-        return _passed(run, table, _rows_share(run, table, staged.count()))
+        days = run.store.commits(table).rows_by_day()
+        return _passed(run, table, _rows_share(run, days, staged.count()))
 
     return check
 
@@ -26,11 +27,11 @@ def lists_as_usual(run: Run, made: Ingredients) -> Check:
     """The lists of ds reach everyone, show enough of the shop, and are not all others overnight."""
 
     def check(staged: DataFrame) -> Mapping[str, float]:
-        table = GOLD_RECOMMENDATIONS
-        figures = _rows_share(run, table, staged.count())
+        table, yesterday = GOLD_RECOMMENDATIONS, run.ds - timedelta(days=1)
+        days = run.store.commits(table).rows_by_day()
+        figures = _rows_share(run, days, staged.count())
         figures |= list_figures(staged, made.shop.users, made.catalogue.select(ITEM))
-        yesterday = run.ds - timedelta(days=1)
-        if yesterday in run.store.rows_by_day(table):
+        if yesterday in days:
             before = run.read(table, on=yesterday)
             figures |= change_figures(staged, before, run.config.audits.overlap_users)
         return _passed(run, table, figures)
@@ -38,11 +39,10 @@ def lists_as_usual(run: Run, made: Ingredients) -> Check:
     return check
 
 
-def _rows_share(run: Run, table: Table, rows: int) -> dict[str, float]:
+def _rows_share(run: Run, days: Mapping[date, int], rows: int) -> dict[str, float]:
     """Beside the days of `audits.days` before ds that had rows."""
     first = run.ds - timedelta(days=run.config.audits.days)
-    days = run.store.rows_by_day(table).items()
-    return rows_share(rows, [n for day, n in days if first <= day < run.ds and n])
+    return rows_share(rows, [n for day, n in days.items() if first <= day < run.ds and n])
 
 
 def _passed(run: Run, table: Table, figures: dict[str, float]) -> dict[str, float]:

@@ -77,7 +77,7 @@ def _configuration(run: Run, past: Row) -> str:
 
 def _published(run: Run, table: Table, run_id: str) -> str:
     """The digest of what the run published, from the version that it made."""
-    version = run.store.version_by(table, run_id)
+    version = run.store.commits(table).version_by(run_id)
     if version is None:
         raise MissingInputError(
             f"{run_id}: {table.name} has no commit of that run any more; Delta keeps those of the "

@@ -17,6 +17,7 @@ from nightshelf.columns import DS
 from nightshelf.config import WarehouseConfig
 from nightshelf.errors import MissingInputError
 from nightshelf.tables.audit import audit, conform
+from nightshelf.tables.commits import Commits
 from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
 from nightshelf.tables.files import FileInfo, Files, literal
@@ -28,19 +29,10 @@ LEAST_FILE_BYTES: Final = 8 * 2**20
 SERVED_ROW_GROUP_BYTES: Final = 4 * 2**20
 """Readers of one key read one group of rows of each column: a small one is quick."""
 ROWS_A_FILE: Final = 4_000_000  # staged: the audit may have to read a file as a whole
-_SAME_ROWS: Final = (
-    "OPTIMIZE",
-    "VACUUM START",
-    "VACUUM END",
-    "ADD CONSTRAINT",
-    "SET TBLPROPERTIES",
-)
 _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 _ROW_GROUP: Final = "parquet.block.size"
 _PROMISE: Final = "contract"
-_NO_TELLING: Final = date.min.isoformat()
 _COMMIT = re.compile(r"^(\d{20})\.json$")
-_NEWEST: Final = 20
 
 Check = Callable[[DataFrame], Mapping[str, float]]
 """A staged result -> figures for the manifest; raises DataQualityError where they are wrong."""
@@ -71,11 +63,6 @@ class Store:
     def pin(self, versions: Mapping[str, int]) -> None:
         """From now on the tables are as they were at these versions, and there are no others."""
         self.versions, self.pinned, self.dry_run = dict(versions), True, True
-
-    def version_by(self, table: Table, run_id: str) -> int | None:
-        """The version that a run's publish made, of those that Delta still tells of."""
-        commits = self._commits(table) if self.version(table) is not None else ()
-        return next((v for v, _, told in commits if told.get("run_id") == run_id), None)
 
     def path(self, table: Table) -> str:
         return f"{self.root}/{table.path}"
@@ -124,27 +111,22 @@ class Store:
         """Whether a day of the table was published with rows."""
         return self.version(table) is not None and not self.read(table, on=on).isEmpty()
 
+    def commits(self, table: Table) -> Commits:
+        """What the table's commits tell; nothing where it was never published."""
+        if self.version(table) is None:
+            return Commits(())
+        return Commits.of(self.spark, self.path(table))
+
     def last_manifest(self, table: Table) -> dict[str, Any]:
         """The manifest of what was published last; empty where nothing was."""
-        if self.version(table) is None:
-            return {}
-        return self._newest(table, _NEWEST) or self._newest(table)  # there are seldom as many
+        return self.commits(table).manifest()
 
     def manifest_read(self, table: Table) -> dict[str, Any]:
         """The manifest of what this run reads; empty where nothing was published."""
         if self.version(table) is None:
             return {}
         self.read(table)
-        return self._newest(table, until=self.versions[table.name])
-
-    def _newest(
-        self, table: Table, commits: int | None = None, until: int | None = None
-    ) -> dict[str, Any]:
-        """The manifest of the rows as they are: of the newest commit that may have changed some."""
-        for version, operation, told in self._commits(table, commits):
-            if (until is None or version <= until) and (told or operation not in _SAME_ROWS):
-                return told
-        return {}
+        return self.commits(table).manifest(self.versions[table.name])
 
     @contextmanager
     def telling(self, manifest: Mapping[str, Any]) -> Iterator[None]:
@@ -166,40 +148,13 @@ class Store:
             else:
                 self.spark.conf.set(key, before)
 
-    def rows_by_day(self, table: Table) -> dict[date, int]:
-        """The rows that were published last for each day, by the manifests that Delta keeps."""
-        if self.version(table) is None:
-            return {}
-        rows: dict[date, int] = {}
-        for _, _, told in self._commits(table):
-            if told.get("ds") == told.get("since", ""):
-                rows.setdefault(date.fromisoformat(told["ds"]), told["rows"])
-        return rows
-
     def changed_since(self, table: Table, version: int) -> date | None:
         """The first day that commits after a version may have changed; None: no day.
 
         Up to the version that this run reads; `date.min` where there is no telling.
         """
         self.read(table)
-        now = self.versions[table.name]
-        later = [commit for commit in self._commits(table) if version < commit[0] <= now]
-        if len(later) != now - version:  # Delta keeps a month's commits
-            return date.min
-        days = [
-            date.fromisoformat(told.get("since", _NO_TELLING))
-            for _, operation, told in later
-            if operation not in _SAME_ROWS
-        ]
-        return min(days, default=None)
-
-    def _commits(
-        self, table: Table, newest: int | None = None
-    ) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """(version, operation, manifest) of each commit, or of so many, the newest first."""
-        history = DeltaTable.forPath(self.spark, self.path(table)).history(newest)
-        for commit in history.select("version", "operation", "userMetadata").collect():
-            yield commit[0], commit[1], dict(json.loads(commit[2] or "{}"))
+        return self.commits(table).first_day_changed(version, self.versions[table.name])
 
     def digest(self, table: Table, on: date | None = None) -> str:
         """The digest of the table, or of one day of it; equal for reruns of the same night."""

@@ -1,0 +1,88 @@
+"""What the commits of a table tell: who published which days, with how many rows."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from delta.tables import DeltaTable
+from pyspark.sql import SparkSession
+
+SAME_ROWS: Final = (
+    "OPTIMIZE",
+    "VACUUM START",
+    "VACUUM END",
+    "ADD CONSTRAINT",
+    "DROP CONSTRAINT",
+    "SET TBLPROPERTIES",
+)
+"""Operations that change no row."""
+
+_NO_TELLING: Final = date.min.isoformat()
+
+Manifest = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A version, the operation that made it, and what a publish told; nothing of other commits."""
+
+    version: int
+    operation: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Commits:
+    """Commits of a table, the newest first: those of the last 30 days, which Delta keeps."""
+
+    commits: tuple[Commit, ...]
+
+    @staticmethod
+    def of(spark: SparkSession, path: str, newest: int | None = None) -> "Commits":
+        """Of the table at a path; its `newest` so many, or all."""
+        history = DeltaTable.forPath(spark, path).history(newest)
+        rows = history.select("version", "operation", "userMetadata").collect()
+        return Commits(tuple(Commit(v, o, dict(json.loads(told or "{}"))) for v, o, told in rows))
+
+    def __iter__(self) -> Iterator[Commit]:
+        return iter(self.commits)
+
+    def manifest(self, until: int | None = None) -> dict[str, Any]:
+        """That of the rows as they are at a version: of the last commit that changed some."""
+        for commit in self:
+            if until is not None and commit.version > until:
+                continue
+            if commit.manifest or commit.operation not in SAME_ROWS:
+                return commit.manifest
+        return {}
+
+    def version_by(self, run_id: str) -> int | None:
+        """The version that a run's publish made; None where it is not told of."""
+        made = (c.version for c in self if c.manifest.get("run_id") == run_id)
+        return next(made, None)
+
+    def rows_by_day(self) -> dict[date, int]:
+        """The rows that were published last for each day that was published by itself."""
+        rows: dict[date, int] = {}
+        for commit in self:
+            told = commit.manifest
+            if told and told["ds"] == told["since"]:
+                rows.setdefault(date.fromisoformat(told["ds"]), told["rows"])
+        return rows
+
+    def first_day_changed(self, after: int, until: int) -> date | None:
+        """The first day that commits between two versions may have changed; None: no day.
+
+        `date.min` where there is no telling.
+        """
+        later = [commit for commit in self if after < commit.version <= until]
+        if len(later) != until - after:
+            return date.min
+        days = [
+            date.fromisoformat(commit.manifest.get("since", _NO_TELLING))
+            for commit in later
+            if commit.operation not in SAME_ROWS
+        ]
+        return min(days, default=None)
