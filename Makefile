@@ -5,7 +5,7 @@ ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest test test-all test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ backtest: setup  ## Runs the night of DS, then judges its lists by the events up
 	@$(PYTHON) jobs/evaluate.py $(ARGUMENTS) --ds $(DS)
 
 test: setup  ## Runs every test that this machine can run, and says what it left out
+	@$(PYTHON) -m pytest -m "not long"
+
+test-all: setup  ## Runs all tests, the long ones too
 	@$(PYTHON) -m pytest
 
 test-faults: setup  ## Runs the fault tests only: real processes, killed
@@ -66,6 +69,9 @@ bench-search: setup  ## Measures how search orders results: bench/results/search
 
 bench-text: setup  ## Measures what the text model costs and is worth: bench/results/text.json
 	@$(PYTHON) bench/text.py
+
+bench-read: setup  ## Measures how long one user's list is waited for: bench/results/read.json
+	@$(PYTHON) bench/read.py
 
 bench-page: setup  ## Writes docs/benchmarks.md from bench/results
 	@$(PYTHON) bench/page.py

@@ -36,7 +36,7 @@ def models(shop: Shop) -> Shop:
             (folder / name).write_text("{}")
     rows = [
         row(FIRST, 22, "promoted", f"models/{FIRST}", 0.71),
-        row(OTHER, 23, "refused", str(shop.folder / "gone"), 0.6),
+        row(OTHER, 23, "refused", str(shop.folder / "warehouse" / "gone"), 0.6),
         row(SECOND, 24, "promoted", str(shop.folder / "warehouse" / "models" / SECOND), 0.7234),
     ]
     shop.store.append(shop.spark.createDataFrame(rows, OPS_MODELS.schema), OPS_MODELS)
@@ -80,7 +80,7 @@ def test_an_earlier_model_is_in_use_again(invoke: Invoke, models: Shop) -> None:
 
 
 def test_a_day_before_a_later_decision_warns_of_it(invoke: Invoke, models: Shop) -> None:
-    folder = models.folder / "gone"
+    folder = models.folder / "warehouse" / "gone"
     folder.mkdir()
     for name in ("model.safetensors", "model.json"):
         (folder / name).write_text("{}")
@@ -112,7 +112,10 @@ def test_what_cannot_be_restored(invoke: Invoke, models: Shop) -> None:
     assert "it learnt from days up to 2026-11-24, after --ds 2026-11-23" in ahead.error
     gone = rollback(invoke, models, 24, "--model", OTHER)
     assert gone.code == 66
-    assert f"model.safetensors and model.json not found in {models.folder / 'gone'}" in gone.error
+    assert (
+        f"model.safetensors and model.json not found in {models.folder / 'warehouse' / 'gone'}"
+        in gone.error
+    )
     (models.folder / "warehouse" / "models" / FIRST / "model.json").unlink()
     torn = rollback(invoke, models, 24, "--model", FIRST)
     assert torn.code == 66

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame
 
+from nightshelf.errors import DataQualityError
 from nightshelf.ranking.registry import Kind, gate, in_use, located, nearest, towers_gate
 from tests.conftest import Frame
 
@@ -100,13 +101,29 @@ def test_near_ids() -> None:
     ("path", "folder"),
     [
         ("models/m1", "hdfs://shop/wh/models/m1"),
-        ("s3a://b/m1", "s3a://b/m1"),
-        ("file:/x/m1", "file:/x/m1"),
-        ("/x/m1", "/x/m1"),
+        ("hdfs://shop/wh/models/m1", "hdfs://shop/wh/models/m1"),
+        ("/wh/models/m1", "/wh/models/m1"),
     ],
 )
-def test_a_relative_path_lies_in_the_warehouse(path: str, folder: str) -> None:
+def test_a_model_lies_in_the_warehouse(path: str, folder: str) -> None:
     assert located(path, "hdfs://shop/wh") == folder
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "s3a://shop/wh/m1",
+        "hdfs://other/wh/m1",
+        "/x/m1",
+        "/wh",
+        "/whole/m1",
+        "models/../../m1",
+        "..",
+    ],
+)
+def test_a_model_elsewhere_is_refused(path: str) -> None:
+    with pytest.raises(DataQualityError, match="is not below hdfs://shop/wh"):
+        located(path, "hdfs://shop/wh")
 
 
 def told(candidate: dict[str, Any], current: dict[str, float] | None = None) -> tuple[bool, str]:

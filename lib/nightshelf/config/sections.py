@@ -117,6 +117,9 @@ class PrivacyConfig(Section):
         pattern=r"^[A-Z][A-Z0-9_]*$",
         description="environment variable that holds the pseudonym key",
     )
+    accept_new_key: bool = Field(
+        False, description="goes on with another key than before, to which all users are strangers"
+    )
 
 
 class FeedbackConfig(Section):

@@ -1,7 +1,5 @@
 """Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
-from collections import Counter
-from collections.abc import Mapping
 from datetime import date, timedelta
 
 from pyspark import StorageLevel
@@ -9,17 +7,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TS, Transform
-from nightshelf.ingest import catalogue, cleaning, gate
+from nightshelf.ingest import catalogue, cleaning
 from nightshelf.ingest.erased import without_erased
-from nightshelf.ingest.events import Delivery, deliver, quarantined, silver_events
+from nightshelf.ingest.events import deliver, quarantined, silver_events
 from nightshelf.ingest.mapping import Pseudonym
-from nightshelf.ingest.pseudonyms import pseudonymiser
+from nightshelf.ingest.pseudonyms import fingerprint, pseudonymiser
 from nightshelf.ingest.returns import without_returns
 from nightshelf.ingest.reviews import deliver_reviews, usable
 from nightshelf.ingest.sources import Reader
+from nightshelf.jobs.ingest_gates import check_key, check_refused, check_schemas
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
-from nightshelf.runs.logs import logger
 from nightshelf.tables import (
     OPS_ERASED_USERS,
     QUARANTINE_EVENTS,
@@ -37,7 +35,10 @@ def run(run: Run) -> None:
     pseudonym = pseudonymiser(config.privacy)
     needs_day = not config.ingest.accept_missing_day
     delivery = deliver(reader, config.sources.events, pseudonym, needs_day)
-    _check_schemas(run, delivery)
+    before = run.store.last_manifest(SILVER_EVENTS)
+    check_schemas(run, before, delivery)
+    key = fingerprint(config.privacy)
+    check_key(run, before, key)
 
     read = delivery.events.transform(cleaning.in_window(since, run.ds)).transform(
         _without_erased(run, F.to_date(EVENT_TS))
@@ -49,7 +50,7 @@ def run(run: Run) -> None:
         # Three tables and the counts come from it: without this the sources were read four times.
         .persist(StorageLevel.DISK_ONLY)
     )
-    _check_refused(run, judged)
+    check_refused(run, judged)
     first = since or config.ingest.first_day
     run.publish(judged.transform(quarantined), QUARANTINE_EVENTS, since=first)
     _publish_items(run, reader, judged, first)
@@ -59,7 +60,7 @@ def run(run: Run) -> None:
         judged.transform(silver_events(config.ingest.session_gap_minutes)),
         SILVER_EVENTS,
         since=first,
-        about={"source_columns": delivery.schemas},
+        about={"source_columns": delivery.schemas, "pseudonym_key": key},
     )
     judged.unpersist()
 
@@ -75,47 +76,6 @@ def _without_erased(run: Run, day: Column | None = None) -> Transform:
     if run.store.version(OPS_ERASED_USERS) is None:
         return lambda rows: rows
     return without_erased(run.read(OPS_ERASED_USERS), day)
-
-
-def _check_schemas(run: Run, delivery: Delivery) -> None:
-    if run.config.ingest.accept_new_schema:
-        return
-    before = run.store.last_manifest(SILVER_EVENTS).get("source_columns", {})
-    for name, schema in delivery.schemas.items():
-        added = gate.added_columns(name, before.get(name), schema)
-        if added:
-            logger().warning("new columns in a source", source=name, columns=", ".join(added))
-
-
-def _check_refused(run: Run, judged: DataFrame) -> None:
-    counts: Counter[str | None] = Counter()
-    kept_by_day: dict[date, int] = {}
-    for reason, day, rows in judged.groupBy(cleaning.REASON_CODE, DS).count().collect():
-        counts[reason] += rows
-        if reason is None:
-            kept_by_day[day] = rows
-    kept = counts.pop(None, 0)
-    refused = {reason: rows for reason, rows in sorted(counts.items()) if reason}
-    gate.check_accounts(run.rows_in, kept, sum(refused.values()))
-    logger().info("events", read=run.rows_in, kept=kept, **refused)
-    gate.check_refused(refused, run.rows_in, run.config.ingest)
-    _check_day(run, kept_by_day)
-
-
-def _check_day(run: Run, read: Mapping[date, int]) -> None:
-    """The day itself is there, and about as large as those before; a first day has none."""
-    found, days = read.get(run.ds, 0), run.config.audits.days
-    first = run.ds - timedelta(days=days)
-    earlier = {day: rows for day, rows in read.items() if first <= day < run.ds}
-    if run.store.version(SILVER_EVENTS) is not None:
-        known = run.read(SILVER_EVENTS, until=run.ds - timedelta(days=1))
-        by_day = known.where(F.col(DS) >= F.lit(first)).groupBy(DS).count().collect()
-        earlier = {day: rows for day, rows in by_day} | earlier  # noqa: C416 (rows unpack)
-    if not found and earlier:
-        logger().warning(
-            f"no events of {run.ds}: the lists will be by earlier days", usual=max(earlier.values())
-        )
-    gate.check_day(run.ds, found, list(earlier.values()), run.config.audits.min_day_events)
 
 
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:

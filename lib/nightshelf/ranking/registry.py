@@ -19,12 +19,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from posixpath import normpath
 from typing import Final, Literal
+from urllib.parse import urlparse
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, MODEL_ID
+from nightshelf.errors import DataQualityError
 
 PROMOTED, REFUSED, RESTORED = "promoted", "refused", "restored"
 
@@ -86,8 +89,20 @@ def newest_first() -> tuple[Column, ...]:
 
 
 def located(path: str, root: str) -> str:
-    """Where a model's folder is: `path` of its row, below the warehouse's root unless absolute."""
-    return path if re.match(r"[A-Za-z][\w+.-]*:|/", path) else f"{root}/{path}"
+    """Where a model's folder is: `path` of its row, relative to the warehouse's root or absolute.
+
+    Raises DataQualityError where that is not below the root: a table that others may write must not
+    lead anywhere else.
+    """
+    full = path if re.match(r"[A-Za-z][\w+.-]*:|/", path) else f"{root}/{path}"
+    found, base = urlparse(full), urlparse(root)
+    inside = normpath(found.path).startswith(f"{normpath(base.path)}/")
+    if not inside or (found.scheme and found[:2] != base[:2]):
+        raise DataQualityError(
+            f"ops.models: a model's folder is told to be {path}, which is not below {root}; remove "
+            "the row, or move the model below the warehouse"
+        )
+    return full
 
 
 def nearest(model_id: str, known: Iterable[str], n: int = 3) -> list[str]:

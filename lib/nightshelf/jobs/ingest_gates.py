@@ -1,0 +1,71 @@
+"""What has to hold of a delivery before any of it is published."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS
+from nightshelf.errors import ConfigError
+from nightshelf.ingest import cleaning, gate
+from nightshelf.ingest.events import Delivery
+from nightshelf.runs import Run
+from nightshelf.runs.logs import logger
+from nightshelf.tables import SILVER_EVENTS
+
+
+def check_schemas(run: Run, before: Mapping[str, Any], delivery: Delivery) -> None:
+    """Raises DataQualityError where a source has lost a column, or has one of another type."""
+    if run.config.ingest.accept_new_schema:
+        return
+    known = before.get("source_columns", {})
+    for name, schema in delivery.schemas.items():
+        added = gate.added_columns(name, known.get(name), schema)
+        if added:
+            logger().warning("new columns in a source", source=name, columns=", ".join(added))
+
+
+def check_key(run: Run, before: Mapping[str, Any], key: str | None) -> None:
+    """Raises ConfigError where ids are made by another key than those in the table."""
+    if run.config.privacy.accept_new_key or before.get("pseudonym_key", key) == key:
+        return
+    raise ConfigError(
+        f"privacy: {SILVER_EVENTS.name} holds ids by another pseudonym key, or none: with this one "
+        "every user would be new; set the key of the earlier nights in "
+        f"{run.config.privacy.key_env}, or begin anew with --set privacy.accept_new_key=true"
+    )
+
+
+def check_refused(run: Run, judged: DataFrame) -> None:
+    """Raises DataQualityError where rows are lost, too many refused, or too few of ds itself."""
+    counts: Counter[str | None] = Counter()
+    kept_by_day: dict[date, int] = {}
+    for reason, day, rows in judged.groupBy(cleaning.REASON_CODE, DS).count().collect():
+        counts[reason] += rows
+        if reason is None:
+            kept_by_day[day] = rows
+    kept = counts.pop(None, 0)
+    refused = {reason: rows for reason, rows in sorted(counts.items()) if reason}
+    gate.check_accounts(run.rows_in, kept, sum(refused.values()))
+    logger().info("events", read=run.rows_in, kept=kept, **refused)
+    gate.check_refused(refused, run.rows_in, run.config.ingest)
+    _check_day(run, kept_by_day)
+
+
+def _check_day(run: Run, read: Mapping[date, int]) -> None:
+    """The day itself is there, and about as large as those before; a first day has none."""
+    found, days = read.get(run.ds, 0), run.config.audits.days
+    first = run.ds - timedelta(days=days)
+    earlier = {day: rows for day, rows in read.items() if first <= day < run.ds}
+    if run.store.version(SILVER_EVENTS) is not None:
+        known = run.read(SILVER_EVENTS, until=run.ds - timedelta(days=1))
+        by_day = known.where(F.col(DS) >= F.lit(first)).groupBy(DS).count().collect()
+        earlier = {day: rows for day, rows in by_day} | earlier  # noqa: C416 (rows unpack)
+    if not found and earlier:
+        logger().warning(
+            f"no events of {run.ds}: the lists will be by earlier days", usual=max(earlier.values())
+        )
+    gate.check_day(run.ds, found, list(earlier.values()), run.config.audits.min_day_events)
