@@ -21,7 +21,7 @@ def test_psi_by_hand() -> None:
 def test_psi_of_a_column_is_over_the_deciles_of_what_was_expected(frame: Frame) -> None:
     before = frame("score double", [(n / 100,) for n in range(100)])
     assert psi_of("score", before, before) == pytest.approx(0)
-    low = frame("score double", [(n / 1000,) for n in range(100)])
+    low = frame("score double", [(n / 10_000,) for n in range(100)])
     # All lie in the lowest of the ten bins.
     lowest = psi([1] * 10, [1] + [0] * 9)
     assert psi_of("score", before, low) == pytest.approx(lowest, rel=0.05)
