@@ -2,12 +2,15 @@
 
 import json
 
+import pytest
+
 from tests.jobs.conftest import Invoke, Shop
 
 
 def test_the_status_tells_what_is_published_what_ran_and_what_failed(
-    invoke: Invoke, nights: Shop
+    invoke: Invoke, nights: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     conf = ("--conf-file", nights.conf)
     failed = invoke("ingest", *conf, "--ds", "2026-11-25")
     assert failed.code == 66

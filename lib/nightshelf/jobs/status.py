@@ -98,13 +98,13 @@ def show(told: dict[str, Any], console: Console) -> None:
         console,
         "Published",
         told["published"],
-        ("table", "ds", "days_old", "rows", "version", "job", "run_id"),
+        ("table", "ds", "days_old", "rows", "job"),
     )
     _grid(
         console,
         "The last run of each job",
         told["jobs"],
-        ("job", "ds", "status", "exit_code", "started", "seconds", "rows_out", "run_id", "message"),
+        ("job", "ds", "status", "started", "seconds", "rows_out", "run_id"),
     )
     _grid(
         console,
