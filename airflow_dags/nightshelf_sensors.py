@@ -1,6 +1,6 @@
 """What a run waits for."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
@@ -37,8 +37,9 @@ class InputSensor(BaseSensorOperator):
 class AfterNight(ExternalTaskSensor):
     """Waits for the nightly run of the same date to end, well or badly, or a task of it to do well.
 
-    Both DAGs run at the same time of day, so that their dates are the same. A run that someone
-    triggers by hand does not wait: they know why.
+    Both DAGs run at the same time of day, so that their dates are the same. A run by hand does not
+    wait, nor one that is a day late, as the first is when its DAG is switched on: there may have
+    been no such night.
     """
 
     def __init__(self, *, external_task_id: str | None = None, **kwargs: Any) -> None:
@@ -56,7 +57,9 @@ class AfterNight(ExternalTaskSensor):
 
     def poke(self, context: Context) -> bool:
         """Whether it is over."""
-        return context["dag_run"].run_type == "manual" or super().poke(context)
+        run = context["dag_run"]
+        is_late = datetime.now(UTC) - run.run_after > timedelta(days=1)
+        return run.run_type == "manual" or is_late or super().poke(context)
 
 
 def _input(context: Context) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ from nightshelf_run import (
 
 EXIT_TRY_AGAIN: Final = 75
 START: Final = datetime(2020, 1, 1, tzinfo=UTC)
+
+log = logging.getLogger(__name__)
 
 
 class JobFailedError(AirflowException):
@@ -177,6 +180,9 @@ def _read(uri: str) -> dict[str, Any]:
     try:
         with storage_path(uri).open() as file:
             told = json.load(file)
-    except (OSError, ValueError):
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read: %s", uri, first_line(error))
         return {}
     return told if isinstance(told, dict) else {}
