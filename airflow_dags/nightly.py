@@ -30,7 +30,7 @@ with DAG(
     params={
         **parameters(k=True),
         "input": Param(
-            INPUT, type="string", title="Wait for",
+            INPUT, type=["null", "string"], title="Wait for",
             description="URI of the day's input, such as s3://bucket/events/{ds}/_SUCCESS or "
             "data/events/{ds}*.csv; empty: no wait.",
         ),

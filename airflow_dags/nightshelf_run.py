@@ -14,7 +14,7 @@ from airflow.sdk import Context, ObjectStoragePath, Param
 
 HOME: Final = Path(os.environ.get("NIGHTSHELF_HOME", Path(__file__).resolve().parents[1]))
 CONF_FILE: Final = os.environ.get("NIGHTSHELF_CONF_FILE", "conf/local.yaml")
-INPUT: Final = os.environ.get("NIGHTSHELF_INPUT", "")
+INPUT: Final = os.environ.get("NIGHTSHELF_INPUT")
 TRAINS_NIGHTLY: Final = os.environ.get("NIGHTSHELF_TRAIN", "nightly") != "weekly"
 SPARK_PROPERTIES: Final = os.environ.get("NIGHTSHELF_SPARK_PROPERTIES")
 STATUS_ROOT: Final = os.environ.get("NIGHTSHELF_STATUS_ROOT")
@@ -28,14 +28,17 @@ TRAINING_POOL: Final = "nightshelf_training"
 
 
 def parameters(*, k: bool = False) -> dict[str, Param]:
-    """What a run can be told when it is triggered; `k`: also how long the lists are."""
+    """What a run can be told when it is triggered; `k`: also how long the lists are.
+
+    What may stay empty may be null too: the page's form asks for all else to be filled in.
+    """
     told = {
         "conf_file": Param(
             CONF_FILE, type="string", minLength=1, title="Configuration",
             description="YAML file over the defaults; relative to the checkout.",
         ),
         "set": Param(
-            [], type="array", items={"type": "string", "pattern": "^[A-Za-z0-9_.]+="},
+            None, type=["null", "array"], items={"type": "string", "pattern": "^[A-Za-z0-9_.]+="},
             title="Overrides", description="KEY=VALUE, one a line, such as item_cf.k=100.",
         ),
     }  # fmt: skip

@@ -63,5 +63,5 @@ class AfterNight(ExternalTaskSensor):
 
 
 def _input(context: Context) -> str:
-    template: str = context["params"]["input"]
+    template: str = context["params"]["input"] or ""
     return template.replace("{ds}", business_date(context))

@@ -122,7 +122,7 @@ class NightshelfJob(SparkSubmitOperator):
         """Adds the params as they are: what a user types there is never a template."""
         super().render_template_fields(context, jinja_env)
         params = context["params"]
-        keys = list(params.get("set", ()))
+        keys = list(params["set"] or ())
         if params.get("k") is not None:
             keys.append(f"recommend.k={params['k']}")
         self.application_args = [

@@ -23,7 +23,7 @@ class Airflow:
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, timeout: float = 3600) -> subprocess.CompletedProcess[str]:
         """Runs `airflow ARGUMENT…`; its output, both streams, is in `stdout`."""
         return subprocess.run(
             [str(SCRIPT), *arguments], env=self.variables, text=True, timeout=timeout, check=False,

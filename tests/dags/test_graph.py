@@ -122,3 +122,9 @@ def test_the_other_dags(told: dict[str, Any]) -> None:
     assert crons["nightshelf_retrain_weekly"] == "0 2 * * 0"
     assert crons["nightshelf_maintenance"] == "0 2 * * 6"
     assert all(dag["max_active_runs"] == 1 and not dag["catchup"] for dag in dags.values())
+
+
+def test_a_run_by_hand_has_to_be_told_the_days_of_a_backfill_alone(told: dict[str, Any]) -> None:
+    """The page's form wants every param that is empty and may not be null."""
+    asked = {name: dag["to fill in"] for name, dag in told["dags"].items() if dag["to fill in"]}
+    assert asked == {"nightshelf_backfill": ["ds_from", "ds_to"]}

@@ -31,29 +31,32 @@ from nightshelf.tables import (
     Store,
 )
 from tests.dags.conftest import ROOT, SCRIPT, Airflow, dags_and
+from tests.dags.test_graph import NIGHT
 from tests.text.tiny import save
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 DAG = "nightshelf_nightly"
-FIRST, SECOND = "2026-01-11", "2026-01-12"
+FIRST, SECOND = "2026-01-07", "2026-01-08"
 CONF = """
 warehouse: {{root: {folder}/{warehouse}}}
 spark: {{master: "local[2]", driver_memory: 2g, shuffle_partitions: 2}}
-simulate: {{users: 250, items: 120, days: 12, sessions_per_day: 0.6}}
+simulate: {{users: 200, items: 100, days: 8, sessions_per_day: 0.8}}
 text: {{model: {folder}/weights}}
 text_training: {{min_pairs: 50, pairs: 200, learning_rate: 0.001}}
-samples: {{train_days: 6}}
+samples: {{train_days: 4, valid_days: 1, test_days: 1}}
 ctr: {{epochs: 2}}
 towers: {{epochs: 2}}
 evaluate: {{horizon_days: 1}}
 """
+HOW = dict.fromkeys(NIGHT, ("success", 1)) | {"score_reviews": ("skipped", 1)}
+"""Too few reviews to learn from."""
 PROPERTIES = """
 spark.driver.memory                 2g
 spark.ui.enabled                    false
 spark.ui.showConsoleProgress        false
 spark.sql.codegen.wholeStage        false
 spark.sql.codegen.factoryMode       NO_CODEGEN
-spark.driver.extraJavaOptions       -XX:TieredStopAtLevel=1
+spark.driver.extraJavaOptions       -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 """
 
 
@@ -109,7 +112,7 @@ def job(name: str, conf: str, ds: str, *more: str) -> None:
     """Runs a job as a user does, without Airflow."""
     ended = subprocess.run(
         [sys.executable, ROOT / "jobs" / f"{name}.py", "--conf-file", conf, "--ds", ds, *more],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")}, check=False, timeout=900,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")}, check=False, timeout=3600,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout
@@ -141,8 +144,7 @@ def held(file: Path, until: Callable[[], bool]) -> Iterator[None]:
 def test_two_nights_in_a_row(nightly: Airflow, shop: Shop) -> None:
     first = nightly.night(DAG, FIRST, conf_file=shop.conf(), k=5)
     assert first.returncode == 0, first.stdout
-    ended = nightly.states(DAG, FIRST)
-    assert {name for name, how in ended.items() if how != ("success", 1)} <= {"train_text"}, ended
+    assert nightly.states(DAG, FIRST) == HOW
     job("nightly", shop.conf("alone"), FIRST, "--set", "recommend.k=5")
     assert shop.lists() == shop.lists("alone")
 
@@ -152,12 +154,10 @@ def test_two_nights_in_a_row(nightly: Airflow, shop: Shop) -> None:
     with held(shop.lock(f"{ITEM_NEIGHBOURS.name}/{SECOND}"), is_waiting):
         second = nightly.night(DAG, SECOND, conf_file=shop.conf(), k=5)
     assert second.returncode == 0, second.stdout
-    assert "gold.item_neighbours/2026-01-12: the lock is held by" in second.stdout
-    ended = nightly.states(DAG, SECOND)
-    assert ended["build_item_cf"] == ("success", 2)
-    assert {how for name, how in ended.items() if name not in ("build_item_cf", "train_text")} == {
-        ("success", 1)
-    }
+    assert "gold.item_neighbours/2026-01-08: the lock is held by" in second.stdout
+    # The text model of the night before is young enough.
+    again = {"build_item_cf": ("success", 2), "train_text": ("skipped", 1)}
+    assert nightly.states(DAG, SECOND) == HOW | again
     _check_second(shop, nightly)
 
 
@@ -258,7 +258,9 @@ def task_process(job: str) -> int | None:
 def test_a_killed_task_is_tried_again_and_gives_the_same(
     page: Page, nightly: Airflow, shop: Shop
 ) -> None:
-    before = shop.lists()
+    for name in ("ingest", "build_item_cf"):
+        job(name, shop.conf(), SECOND)
+    before = shop.store().digest(ITEM_NEIGHBOURS)
     within(120, "the DAGs", lambda: len(page("GET", "/api/v2/dags")["dags"]) == 5)
     assert page("GET", "/api/v2/importErrors")["total_entries"] == 0
     connection = page("GET", "/api/v2/connections/nightshelf_spark")
@@ -282,4 +284,4 @@ def test_a_killed_task_is_tried_again_and_gives_the_same(
     state, tries = within(300, "the task's end", ended)
     assert state == "success"
     assert tries > 1
-    assert shop.lists() == before
+    assert shop.store().digest(ITEM_NEIGHBOURS) == before

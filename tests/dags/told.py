@@ -36,6 +36,12 @@ def about(dag: Any) -> dict[str, Any]:
         "timetable": type(timetable).__name__,
         "cron": getattr(timetable, "expression", None),
         "params": sorted(dag.params),
+        "to fill in": sorted(
+            name
+            for name, param in dag.params.items()
+            if param.resolve(suppress_exception=True) in (None, "", [])
+            and "null" not in param.schema["type"]
+        ),
         "tasks": {
             task.task_id: {
                 "after": sorted(task.upstream_task_ids),

@@ -14,7 +14,7 @@ with DAG(
     schedule=None,
     params={
         **parameters(k=True),
-        "input": Param("", type="string"),
+        "input": Param(None, type=["null", "string"]),
         "train": Param(True, type="boolean"),
     },
     **shared(),
