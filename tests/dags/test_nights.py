@@ -230,7 +230,7 @@ def page(nightly: Airflow) -> Iterator[Page]:
         )  # fmt: skip
     made = Page(port, nightly.home)
     try:
-        within(180, "log in", lambda: (made.log_in(), True)[1])
+        within(300, "log in", lambda: (made.log_in(), True)[1])
         assert f"http://localhost:{port}  user admin, password " in log.read_text()
         yield made
     finally:
@@ -242,15 +242,15 @@ def page(nightly: Airflow) -> Iterator[Page]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def task_process(job: str) -> int | None:
-    """The process of Airflow that waits for the job's spark-submit."""
+def task_process(conf: str) -> int | None:
+    """The process of Airflow that waits for a spark-submit with this configuration."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             arguments = (folder / "cmdline").read_text().split("\0")
             status = (folder / "status").read_text()
         except OSError:
             continue
-        if f"nightshelf {job}" in arguments and "org.apache.spark.deploy.SparkSubmit" in arguments:
+        if conf in arguments and "org.apache.spark.deploy.SparkSubmit" in arguments:
             return next(int(line[5:]) for line in status.splitlines() if line.startswith("PPid:"))
     return None
 
@@ -261,7 +261,7 @@ def test_a_killed_task_is_tried_again_and_gives_the_same(
     for name in ("ingest", "build_item_cf"):
         job(name, shop.conf(), SECOND)
     before = shop.store().digest(ITEM_NEIGHBOURS)
-    within(120, "the DAGs", lambda: len(page("GET", "/api/v2/dags")["dags"]) == 5)
+    within(300, "the DAGs", lambda: len(page("GET", "/api/v2/dags")["dags"]) == 5)
     assert page("GET", "/api/v2/importErrors")["total_entries"] == 0
     connection = page("GET", "/api/v2/connections/nightshelf_spark")
     assert connection["host"] == "local[*]"
@@ -272,16 +272,16 @@ def test_a_killed_task_is_tried_again_and_gives_the_same(
         "POST", "/api/v2/dags/one_job/dagRuns", logical_date=f"{SECOND}T00:00:00Z",
         conf={"conf_file": shop.conf()},
     )  # fmt: skip
-    process = within(120, "spark-submit", lambda: task_process("build_item_cf"))
+    process = within(300, "spark-submit", lambda: task_process(shop.conf()))
     lock = shop.lock(f"{ITEM_NEIGHBOURS.name}/{SECOND}")
-    within(60, "the job's lock", lock.read_text)
+    within(120, "the job's lock", lock.read_text)
     os.kill(process, signal.SIGKILL)
 
     def ended() -> tuple[str, int] | None:
         found = nightly.states("one_job", SECOND)["build_item_cf"]
         return found if found[0] in ("success", "failed") else None
 
-    state, tries = within(300, "the task's end", ended)
+    state, tries = within(900, "the task's end", ended)
     assert state == "success"
     assert tries > 1
     assert shop.store().digest(ITEM_NEIGHBOURS) == before
