@@ -25,7 +25,7 @@ install() {
   uv="${XDG_CACHE_HOME:-$HOME/.cache}/nightshelf/uv-$(sed -n 's/^uv==\([^ ]*\).*/\1/p' scripts/uv.lock)/bin/uv"
   [ -x "$uv" ] || scripts/setup.sh
   [ -x "$uv" ] || fail "no uv at $uv; run make setup first"
-  say "installing Airflow into .airflow/venv (600 MB; a minute at the first time)"
+  say "installing Airflow into .airflow/venv (500 MB; a minute at the first time)"
   rm -rf "$VENV"
   "$uv" venv -q --python 3.11 "$VENV"
   "$uv" pip sync -q --python "$VENV/bin/python" --require-hashes $LOCK
