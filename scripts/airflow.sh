@@ -88,7 +88,24 @@ run() {
   fi
   login
   say "the DAGs are paused until you switch them on; Ctrl-C stops Airflow; it is ready in half a minute"
-  exec airflow standalone
+  # In a process group of its own: a Ctrl-C that reaches all of Airflow's parts at once leaves its
+  # scheduler waiting for its workers for ever.
+  set -m
+  airflow standalone &
+  trap "stop $!" INT TERM
+  wait $!
+}
+
+stop() {
+  trap '' INT TERM
+  say "stopping"
+  kill -INT "$1" 2>/dev/null || true
+  for _ in $(seq 30); do
+    kill -0 -- "-$1" 2>/dev/null || exit 0
+    sleep 1
+  done
+  kill -KILL -- "-$1" 2>/dev/null || true
+  exit 0
 }
 
 install

@@ -232,12 +232,8 @@ def page(nightly: Airflow) -> Iterator[Page]:
         assert f"http://localhost:{port}  user admin, password " in log.read_text()
         yield made
     finally:
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(30)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+        assert process.wait(120) == 0
 
 
 def task_process(conf: str) -> int | None:
