@@ -5,7 +5,7 @@ ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-all test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +22,19 @@ backtest: setup  ## Runs the night of DS, then judges its lists by the events up
 	@$(PYTHON) jobs/ingest.py $(ARGUMENTS) --ds $(UNTIL)
 	@$(PYTHON) jobs/evaluate.py $(ARGUMENTS) --ds $(DS)
 
-test: setup  ## Runs every test that this machine can run, and says what it left out
-	@$(PYTHON) -m pytest -m "not long"
+airflow: setup  ## Runs Airflow on this machine with the DAGs of airflow_dags: [PORT=8080]
+	@PORT=$(or $(PORT),8080) scripts/airflow.sh
 
-test-all: setup  ## Runs all tests, the long ones too
+test: setup  ## Runs every test that takes no long preparation, and says what it left out
+	@$(PYTHON) -m pytest -m "not (long or airflow or cluster)"
+
+test-all: setup  ## Runs every test that this machine can run
+	@scripts/airflow.sh install
 	@$(PYTHON) -m pytest
+
+test-airflow: setup  ## Runs the DAGs' tests: whole nights by Airflow
+	@scripts/airflow.sh install
+	@$(PYTHON) -m pytest tests/dags
 
 test-faults: setup  ## Runs the fault tests only: real processes, killed
 	@$(PYTHON) -m pytest -m faults

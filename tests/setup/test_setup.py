@@ -88,7 +88,15 @@ def test_spark_submit_finds_its_spark_without_an_activated_environment(tmp_path:
     assert "version 4.0.5" in ended.stderr
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "scripts/horovod.lock", "scripts/uv.lock"])
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "requirements.lock",
+        "scripts/horovod.lock",
+        "scripts/uv.lock",
+        "airflow_dags/requirements.lock",
+    ],
+)
 def test_locks_pin_and_hash_every_package_and_name_no_host(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text
