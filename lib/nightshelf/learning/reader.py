@@ -92,6 +92,7 @@ class Shard(Generic[T]):
         _quieten()
         reader = make_batch_reader(
             self.folder.url,
+            filesystem=self.folder.filesystem,
             reader_pool_type="thread",
             workers_count=1,
             shuffle_row_groups=order is not None,
