@@ -5,7 +5,7 @@ ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest test test-faults check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest test test-all test-cluster test-faults dist check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +22,20 @@ backtest: setup  ## Runs the night of DS, then judges its lists by the events up
 	@$(PYTHON) jobs/ingest.py $(ARGUMENTS) --ds $(UNTIL)
 	@$(PYTHON) jobs/evaluate.py $(ARGUMENTS) --ds $(DS)
 
-test: setup  ## Runs every test that this machine can run, and says what it left out
+test: setup  ## Runs every test that this machine can run in a quarter of an hour
+	@$(PYTHON) -m pytest -m "not cluster"
+
+test-all: setup  ## Runs every test, also those that start a cluster
 	@$(PYTHON) -m pytest
+
+test-cluster: setup  ## Runs the tests on a Spark cluster, an HDFS and a metastore on this machine
+	@$(PYTHON) -m pytest -m cluster
 
 test-faults: setup  ## Runs the fault tests only: real processes, killed
 	@$(PYTHON) -m pytest -m faults
+
+dist: setup  ## Builds what a cluster is given: dist/ [GPU=no]
+	@GPU=$(GPU) scripts/dist.sh all $(PYTHON)
 
 check: setup  ## Lints, checks format and types, and the order of the layers
 	@.venv/bin/ruff check .

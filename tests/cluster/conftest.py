@@ -1,0 +1,296 @@
+"""A real cluster on this machine: Spark's standalone master with two workers, and an HDFS.
+
+Jobs are run on it as they are on any cluster: by spark-submit, from what `make dist` built, with a
+Python in which the project is not installed.
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyspark
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SPARK_HOME = Path(pyspark.__file__).parent
+LOOPBACK = "127.0.0.1"
+LOGS = "*.log"
+QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+SECRET = "canary-7f3a9c51"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+            item.add_marker(pytest.mark.slow)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of spark-submit ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith('{"')]
+
+    @property
+    def steps(self) -> dict[str, dict[str, Any]]:
+        return {line["step"]: line for line in self.lines if line["event"] == "step"}
+
+    @property
+    def errors(self) -> list[str]:
+        return [line["event"] for line in self.lines if line["level"] == "error"]
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What `make dist` built."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "environment" / "bin" / "python3.11"
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "environment.tar.gz"
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Runs scripts by spark-submit, from the packages alone."""
+
+    packages: Packages
+    folder: Path
+    conf: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def command(self, script: str | Path, *arguments: str, **conf: str) -> list[str]:
+        """`script`: a path, or the name of a job."""
+        path = (
+            script if isinstance(script, Path) else self.packages.folder / "jobs" / f"{script}.py"
+        )
+        settings = {
+            "spark.pyspark.driver.python": str(self.packages.python),
+            "spark.pyspark.python": str(self.packages.python),
+            "spark.driver.host": LOOPBACK,
+            "spark.driver.bindAddress": LOOPBACK,
+            "spark.driver.memory": "1g",
+            "spark.driver.extraJavaOptions": QUICK_START,
+            "spark.ui.enabled": "false",
+            "spark.sql.warehouse.dir": str(self.folder / "spark-warehouse"),
+            **self.conf,
+            **{name.replace("__", "."): value for name, value in conf.items()},
+        }
+        given = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+        zipped = str(self.packages.folder / "nightshelf.zip")
+        return [
+            str(SPARK_HOME / "bin" / "spark-submit"), *given, "--py-files", zipped,
+            str(path), *arguments,
+        ]  # fmt: skip
+
+    def start(self, script: str | Path, *arguments: str, **conf: str) -> "subprocess.Popen[str]":
+        """The running process, which leads a group of its own."""
+        return subprocess.Popen(
+            self.command(script, *arguments, **conf),
+            cwd=self.folder,
+            env=bare_environment(SPARK_HOME=str(SPARK_HOME), **self.environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __call__(self, script: str | Path, *arguments: str, **conf: str) -> Ended:
+        process = self.start(script, *arguments, **conf)
+        out, err = process.communicate(timeout=1500)
+        (self.folder / f"submit-{time.time_ns()}.log").write_text(f"{process.args}\n{out}\n{err}")
+        return Ended(process.returncode, out, err)
+
+
+def bare_environment(**more: str) -> dict[str, str]:
+    """This process's, without what leads to the project or to this Python."""
+    kept = ("PATH", "HOME", "LANG", "JAVA_HOME", "TMPDIR")
+    return {**{name: os.environ[name] for name in kept if name in os.environ}, **more}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: Sequence[str], log: Path, ready: str, **environment: str
+) -> Iterator[re.Match[str]]:
+    """The process while the block runs, once its log says that it is ready."""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command,
+            env=bare_environment(SPARK_HOME=str(SPARK_HOME), **environment),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while not (found := re.search(ready, log.read_text(errors="replace"))):
+            assert process.poll() is None, log.read_text(errors="replace")
+            assert time.monotonic() < deadline, log.read_text(errors="replace")
+            time.sleep(0.1)
+        yield found
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def packages() -> Packages:
+    """`make dist`, with the libraries of a machine without a GPU; built again only where needed."""
+    folder = Path(os.environ.get("DIST", ROOT / "build" / "cluster"))
+    subprocess.run(
+        [str(ROOT / "scripts" / "dist.sh"), "all", sys.executable],
+        check=True, cwd=ROOT, env={**os.environ, "DIST": str(folder), "GPU": "no"},
+    )  # fmt: skip
+    return Packages(folder)
+
+
+@dataclass(frozen=True)
+class Standalone:
+    """A running master; `folder` holds the logs and the workers' folders."""
+
+    url: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    """A master and two workers of one core each, which only who has the secret may use."""
+    folder = tmp_path_factory.mktemp("standalone")
+    conf = folder / "spark.conf"
+    conf.write_text(
+        "spark.authenticate true\nspark.network.crypto.enabled true\n"
+        "spark.io.encryption.enabled true\n"
+    )
+    log4j = folder / "log4j2.properties"
+    log4j.write_text(
+        "rootLogger.level = info\nrootLogger.appenderRef.c.ref = c\n"
+        "appender.c.type = Console\nappender.c.name = c\nappender.c.target = SYSTEM_ERR\n"
+        "appender.c.layout.type = PatternLayout\nappender.c.layout.pattern = %p %c{1}: %m%n\n"
+    )
+    port = free_port()
+    start = [str(SPARK_HOME / "bin" / "spark-class")]
+    told = {
+        "_SPARK_AUTH_SECRET": SECRET,
+        "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": f"-Dlog4j2.configurationFile={log4j} {QUICK_START}",
+    }
+    common = ["--properties-file", str(conf), "--host", LOOPBACK, "--webui-port", "0"]
+    with ExitStack() as stack:
+        url = f"spark://{LOOPBACK}:{port}"
+        master = [*start, "org.apache.spark.deploy.master.Master", *common, "--port", str(port)]
+        stack.enter_context(running(master, folder / "master.log", "I have been elected", **told))
+        for number in range(2):
+            place = folder / f"worker-{number}"
+            place.mkdir()
+            worker = [
+                *start, "org.apache.spark.deploy.worker.Worker", *common, "--cores", "1",
+                "--memory", "3g", "--work-dir", str(place), url,
+            ]  # fmt: skip
+            log = folder / f"worker-{number}.log"
+            stack.enter_context(running(worker, log, "Successfully registered", **told))
+        yield Standalone(url, folder)
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    packages: Packages, standalone: Standalone, tmp_path_factory: pytest.TempPathFactory
+) -> Submit:
+    """spark-submit to the standalone cluster, from a folder of its own."""
+    events = tmp_path_factory.mktemp("event-logs")
+    conf = {
+        "spark.master": standalone.url,
+        "spark.authenticate": "true",
+        "spark.network.crypto.enabled": "true",
+        "spark.io.encryption.enabled": "true",
+        "spark.executor.memory": "1g",
+        "spark.executor.cores": "1",
+        "spark.executor.extraJavaOptions": QUICK_START,
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": f"file://{events}",
+        "spark.eventLog.compress": "false",
+        "spark.jars": ",".join(map(str, sorted((packages.folder / "jars").glob("*.jar")))),
+    }
+    environment = {"_SPARK_AUTH_SECRET": SECRET, "SPARK_LOCAL_IP": LOOPBACK}
+    return Submit(packages, tmp_path_factory.mktemp("submit"), conf, environment)
+
+
+@pytest.fixture(scope="session")
+def alone(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Submit:
+    """spark-submit to local[2], by the same Python."""
+    return Submit(packages, tmp_path_factory.mktemp("alone"), {"spark.master": "local[2]"})
+
+
+@pytest.fixture(scope="session")
+def minicluster() -> Path:
+    """Hadoop's own mini cluster, of the version of Spark's client; fetched once into the cache."""
+    want = Path(__file__).with_name("jars.sha256").read_text()
+    name = want.split()[1]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightshelf" / "jars"
+    if not (cache / name).exists():
+        artifact, version = name.removesuffix(".jar").rsplit("-", 1)
+        ivy = next((SPARK_HOME / "jars").glob("ivy-*.jar"))
+        subprocess.run(
+            [
+                "java", "-jar", str(ivy), "-cache", str(cache / ".ivy"), "-notransitive",
+                "-dependency", "org.apache.hadoop", artifact, version, "-types", "jar",
+                "-retrieve", f"{cache}/[artifact]-[revision].[ext]",
+            ],
+            check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        shutil.rmtree(cache / ".ivy")
+    subprocess.run(["sha256sum", "-c", "--status"], input=want, text=True, cwd=cache, check=True)
+    return cache / name
+
+
+@dataclass(frozen=True)
+class Hdfs:
+    """A running HDFS: its URI, and a folder with its client's configuration."""
+
+    uri: str
+    conf: Path
+
+
+@pytest.fixture(scope="session")
+def hdfs(minicluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
+    """A name node and a data node on this machine."""
+    folder = tmp_path_factory.mktemp("hdfs")
+    port = free_port()
+    jars = SPARK_HOME / "jars"
+    command = [
+        "java", "-Xmx512m", f"-Dtest.build.data={folder}", f"-Dhdfs.minidfs.basedir={folder}/dfs",
+        "-cp", f"{minicluster}:{jars}/*", "org.apache.hadoop.test.MiniDFSClusterManager",
+        "-format", "-nnport", str(port), "-datanodes", "1",
+        "-writeConfig", str(folder / "core-site.xml"),
+        "-D", "dfs.replication=1", "-D", "dfs.namenode.fs-limits.min-block-size=1024",
+    ]  # fmt: skip
+    with running(command, folder / "hdfs.log", "Started MiniDFSCluster"):
+        yield Hdfs(f"hdfs://{LOOPBACK}:{port}", folder)

@@ -1,0 +1,128 @@
+"""Nights on a standalone master with two workers, from the built packages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from nightshelf.tables import GOLD_RECOMMENDATIONS, ITEM_NEIGHBOURS, Table
+from tests.cluster.conftest import SECRET, Packages, Submit
+from tests.cluster.nights import arguments, digests, store
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def local_night(alone: Submit, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The warehouse of a night on local[2]."""
+    root = str(tmp_path_factory.mktemp("local") / "warehouse")
+    ended = alone("nightly", *arguments(root))
+    assert ended.code == 0, ended.err
+    return root
+
+
+@pytest.fixture(scope="module")
+def cluster_night(
+    cluster: Submit, packages: Packages, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The warehouse of a night on the cluster, whose executors unpack their environment."""
+    root = str(tmp_path_factory.mktemp("cluster") / "warehouse")
+    ended = cluster(
+        "nightly", *arguments(root),
+        spark__archives=f"{packages.archive}#environment",
+        spark__pyspark__python="./environment/bin/python3.11",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert ended.steps["train_ctr"]["status"] == "done", ended.err
+    return root
+
+
+def test_driver_and_executors_have_the_library_from_the_zip(
+    cluster: Submit, packages: Packages
+) -> None:
+    ended = cluster(HERE / "where.py")
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    assert len({file for file, _ in told["executors"]}) == 2  # each has a copy of its own
+    for file, python in [told["driver"], *told["executors"]]:
+        assert file.endswith("nightshelf.zip/nightshelf/__init__.py")
+        assert python == str(packages.python)
+
+
+def test_a_night_on_the_cluster_gives_the_tables_of_a_local_one(
+    spark: SparkSession, local_night: str, cluster_night: str
+) -> None:
+    expected = digests(spark, local_night)
+    assert {"serving.recommendations", "serving.search_results"} <= expected.keys()
+    assert digests(spark, cluster_night) == expected
+
+
+def test_both_executors_trained(cluster: Submit, cluster_night: str) -> None:
+    events = events_of(cluster)
+    trainings = {
+        stage
+        for event in events
+        if event["Event"] == "SparkListenerJobStart"
+        and str(event["Properties"].get("spark.jobGroup.id")).startswith("horovod.spark.run")
+        for stage in event["Stage IDs"]
+    }
+    assert trainings
+    for stage in trainings:
+        executors = {
+            event["Task Info"]["Executor ID"]
+            for event in events
+            if event["Event"] == "SparkListenerTaskEnd" and event["Stage ID"] == stage
+        }
+        assert executors == {"0", "1"}
+
+
+def test_no_secret_is_in_event_logs_nor_in_what_executors_leave(
+    cluster: Submit, cluster_night: str
+) -> None:
+    told = "\n".join(path.read_text() for path in event_logs(cluster))
+    assert '"spark.authenticate":"true"' in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("how", ["kill", "fail"])
+@pytest.mark.parametrize(
+    ("job", "module", "table"),
+    [
+        ("build_item_cf", "nightshelf.cf", ITEM_NEIGHBOURS),
+        ("recommend", "nightshelf.features.serving", GOLD_RECOMMENDATIONS),
+    ],
+)
+def test_a_lost_executor_or_task_changes_no_row(
+    spark: SparkSession, cluster: Submit, cluster_night: str, tmp_path: Path,
+    job: str, module: str, table: Table, how: str,
+) -> None:  # fmt: skip
+    before = store(spark, cluster_night).digest(table)
+    version = store(spark, cluster_night).version(table)
+    marker = tmp_path / "disturbed"
+    script = HERE / "disturbed_job.py"
+    ended = cluster(script, how, module, str(marker), job, *arguments(cluster_night))
+    assert ended.code == 0, ended.err
+    told = marker.read_text().splitlines()
+    if how == "kill":
+        assert len(told) == 1
+        assert not Path(f"/proc/{told[0].split()[1]}").exists()
+    else:
+        assert {"failed attempt 0", "failed attempt 1"} == set(told)
+    assert store(spark, cluster_night).version(table) != version
+    assert store(spark, cluster_night).digest(table) == before
+
+
+def event_logs(cluster: Submit) -> list[Path]:
+    folder = Path(cluster.conf["spark.eventLog.dir"].removeprefix("file://"))
+    return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
+
+
+def events_of(cluster: Submit) -> list[dict[str, Any]]:
+    return [
+        json.loads(line)
+        for path in event_logs(cluster)
+        for line in path.read_text().splitlines()
+        if line.startswith("{")
+    ]
