@@ -203,16 +203,31 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]
         "SPARK_DAEMON_MEMORY": "256m",
         "SPARK_DAEMON_JAVA_OPTS": f"-Dlog4j2.configurationFile={log4j} {QUICK_START}",
     }
-    common = ["--properties-file", str(conf), "--host", LOOPBACK, "--webui-port", "0"]
+    common = ["--host", LOOPBACK, "--webui-port", "0", "--properties-file"]
     with ExitStack() as stack:
         url = f"spark://{LOOPBACK}:{port}"
-        master = [*start, "org.apache.spark.deploy.master.Master", *common, "--port", str(port)]
+        master = [
+            *start,
+            "org.apache.spark.deploy.master.Master",
+            *common,
+            str(conf),
+            "--port",
+            str(port),
+        ]
         stack.enter_context(running(master, folder / "master.log", "I have been elected", **told))
         for number in range(2):
             place = folder / f"worker-{number}"
             place.mkdir()
+            gpus = folder / f"gpus-{number}.sh"  # what a machine with GPUs has from its vendor
+            gpus.write_text(f"""echo '{{"name": "gpu", "addresses": ["{number + 2}"]}}'""")
+            gpus.chmod(0o755)
+            own = folder / f"worker-{number}.conf"
+            own.write_text(
+                f"{conf.read_text()}spark.worker.resource.gpu.amount 1\n"
+                f"spark.worker.resource.gpu.discoveryScript {gpus}\n"
+            )
             worker = [
-                *start, "org.apache.spark.deploy.worker.Worker", *common, "--cores", "1",
+                *start, "org.apache.spark.deploy.worker.Worker", *common, str(own), "--cores", "1",
                 "--memory", "3g", "--work-dir", str(place), url,
             ]  # fmt: skip
             log = folder / f"worker-{number}.log"

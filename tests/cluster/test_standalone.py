@@ -1,5 +1,6 @@
 """Nights on a standalone master with two workers, from the built packages."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,26 @@ def test_both_executors_trained(cluster: Submit, cluster_night: str) -> None:
             if event["Event"] == "SparkListenerTaskEnd" and event["Stage ID"] == stage
         }
         assert executors == {"0", "1"}
+
+
+def test_a_rank_sees_the_gpu_of_its_task_and_nothing_of_the_driver(
+    cluster: Submit, packages: Packages
+) -> None:
+    own = dataclasses.replace(cluster, environment={**cluster.environment, "KEY_OF_DRIVER": "x"})
+    ended = own(
+        HERE / "ranks.py", "KEY_OF_DRIVER",
+        spark__executor__resource__gpu__amount="1", spark__task__resource__gpu__amount="1",
+        spark__executor__instances="2",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out.splitlines()[-1])
+    assert told["places"] == {"ranks": 2, "cores": 1}
+    assert [(rank["rank"], rank["size"]) for rank in told["ranks"]] == [(0, 2), (1, 2)]
+    assert {rank["gpu"] for rank in told["ranks"]} == {"2", "3"}
+    for rank in told["ranks"]:
+        assert rank["library"].endswith("nightshelf.zip/nightshelf/__init__.py")
+        assert rank["python"] == str(packages.python)
+        assert rank["secret"] is None
 
 
 def test_no_secret_is_in_event_logs_nor_in_what_executors_leave(
