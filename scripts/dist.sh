@@ -75,7 +75,10 @@ packages() {
 }
 
 environment() {
-  rm -rf "$ENVIRONMENT"
+  local fingerprint
+  fingerprint=$( (echo "${GPU:-yes}" && "$PYTHON" -V && cat requirements.lock scripts/horovod.lock scripts/dist*) | sha256sum)
+  if [ "$(cat "$DIST/.environment" 2>/dev/null)" = "$fingerprint" ]; then return; fi
+  rm -rf "$ENVIRONMENT" "$DIST/.environment"
   interpreter
   packages
   say "checking that the environment works where nothing else is found"
@@ -89,6 +92,7 @@ strange = [file for file in files if "python" in file and not file.startswith(sy
 assert not strange, f"loaded from outside: {strange}"'
   say "packing $(du -sm "$ENVIRONMENT" | cut -f1) MB"
   tar -C "$ENVIRONMENT" -cf - . | "$(command -v pigz || command -v gzip)" -1 >"$DIST/environment.tar.gz"
+  echo "$fingerprint" >"$DIST/.environment"
 }
 
 case $WHAT in

@@ -24,7 +24,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SPARK_HOME = Path(pyspark.__file__).parent
 LOOPBACK = "127.0.0.1"
-LOGS = "*.log"
 QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SECRET = "canary-7f3a9c51"
 

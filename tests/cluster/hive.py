@@ -9,10 +9,11 @@ rows each table of a database has, by name.
 import json
 import sys
 
-from pyspark.sql import SparkSession
+from nightshelf.config import SparkConfig
+from nightshelf.session import build
 
 if __name__ == "__main__":
-    spark = SparkSession.builder.enableHiveSupport().getOrCreate()
+    spark = build(SparkConfig(), "hive", hive=True)
     what, where = sys.argv[1:]
     if what == "fill":
         spark.sql(f"CREATE DATABASE IF NOT EXISTS raw LOCATION '{where}/hive/raw'")

@@ -9,10 +9,10 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from pyspark.sql import SparkSession
-
+from nightshelf.config import SparkConfig
 from nightshelf.learning.distributed import HorovodRanks, on_spark, see_own_gpu
 from nightshelf.learning.places import Places
+from nightshelf.session import build
 
 
 def rank(secret: str) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def rank(secret: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    spark = SparkSession.builder.getOrCreate()
+    spark = build(SparkConfig(), "ranks")
     context = spark.sparkContext
     places = Places.of(context)
     told = on_spark(context, rank, (sys.argv[1],), places.ranks, {}, 120)

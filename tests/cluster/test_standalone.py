@@ -9,10 +9,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshelf.tables import GOLD_RECOMMENDATIONS, ITEM_NEIGHBOURS, Table
-from tests.cluster.conftest import SECRET, Packages, Submit
+from tests.cluster.conftest import SECRET, Packages, Standalone, Submit
 from tests.cluster.nights import arguments, digests, store
 
 HERE = Path(__file__).parent
+LOGS = {".log", ""}  # an executor's are stdout and stderr
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +101,14 @@ def test_a_rank_sees_the_gpu_of_its_task_and_nothing_of_the_driver(
 
 
 def test_no_secret_is_in_event_logs_nor_in_what_executors_leave(
-    cluster: Submit, cluster_night: str
+    cluster: Submit, standalone: Standalone, cluster_night: str
 ) -> None:
-    told = "\n".join(path.read_text() for path in event_logs(cluster))
-    assert '"spark.authenticate":"true"' in told
+    events = "\n".join(path.read_text() for path in event_logs(cluster))
+    assert '"spark.authenticate.secret":"*********(redacted)"' in events
+    assert SECRET not in events
+    left = [*standalone.folder.rglob("*"), *cluster.folder.glob("*.log")]
+    told = "\n".join(path.read_text(errors="replace") for path in left if path.suffix in LOGS)
+    assert "Launch command" in told
     assert SECRET not in told
 
 

@@ -4,14 +4,16 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from pyspark.sql import SparkSession
+from nightshelf.config import SparkConfig
+from nightshelf.session import build
 
 
 def here() -> tuple[str, str]:
     import nightshelf
 
-    return str(nightshelf.__file__), sys.executable
+    return str(Path(nightshelf.__file__).absolute()), sys.executable
 
 
 def told(rows: Iterable[int]) -> Iterator[tuple[str, str]]:
@@ -20,6 +22,6 @@ def told(rows: Iterable[int]) -> Iterator[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    spark = SparkSession.builder.getOrCreate()
+    spark = build(SparkConfig(), "where")
     executors = spark.sparkContext.parallelize(range(2), 2).mapPartitions(told).collect()
     print(json.dumps({"driver": here(), "executors": executors}))
