@@ -248,6 +248,7 @@ def cluster(
         "spark.executor.memory": "1g",
         "spark.executor.cores": "1",
         "spark.executor.extraJavaOptions": QUICK_START,
+        "spark.executorEnv.XDG_CACHE_HOME": ".cache",
         "spark.eventLog.enabled": "true",
         "spark.eventLog.dir": f"file://{events}",
         "spark.eventLog.compress": "false",
@@ -260,29 +261,37 @@ def cluster(
 @pytest.fixture(scope="session")
 def alone(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Submit:
     """spark-submit to local[2], by the same Python."""
-    return Submit(packages, tmp_path_factory.mktemp("alone"), {"spark.master": "local[2]"})
+    folder = tmp_path_factory.mktemp("alone")
+    environment = {"XDG_CACHE_HOME": str(folder / "cache")}
+    return Submit(packages, folder, {"spark.master": "local[2]"}, environment)
 
 
 @pytest.fixture(scope="session")
-def minicluster() -> Path:
+def minicluster() -> list[Path]:
     """Hadoop's own mini cluster, of the version of Spark's client; fetched once into the cache."""
     want = Path(__file__).with_name("jars.sha256").read_text()
-    name = want.split()[1]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightshelf" / "jars"
-    if not (cache / name).exists():
-        artifact, version = name.removesuffix(".jar").rsplit("-", 1)
-        ivy = next((SPARK_HOME / "jars").glob("ivy-*.jar"))
-        subprocess.run(
-            [
-                "java", "-jar", str(ivy), "-cache", str(cache / ".ivy"), "-notransitive",
-                "-dependency", "org.apache.hadoop", artifact, version, "-types", "jar",
-                "-retrieve", f"{cache}/[artifact]-[revision].[ext]",
-            ],
-            check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        shutil.rmtree(cache / ".ivy")
+    jars = [cache / line.split()[1] for line in want.splitlines()]
+    for jar in jars:
+        if not jar.exists():
+            fetch(jar, cache)
     subprocess.run(["sha256sum", "-c", "--status"], input=want, text=True, cwd=cache, check=True)
-    return cache / name
+    return jars
+
+
+def fetch(jar: Path, cache: Path) -> None:
+    """A jar by its path below the cache: organisation/artifact-version.jar."""
+    artifact, version = jar.stem.rsplit("-", 1)
+    ivy = next((SPARK_HOME / "jars").glob("ivy-*.jar"))
+    subprocess.run(
+        [
+            "java", "-jar", str(ivy), "-cache", str(cache / ".ivy"), "-notransitive",
+            "-dependency", jar.parent.name, artifact, version, "-types", "jar",
+            "-retrieve", f"{cache}/[organisation]/[artifact]-[revision].[ext]",
+        ],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    shutil.rmtree(cache / ".ivy")
 
 
 @dataclass(frozen=True)
@@ -294,14 +303,14 @@ class Hdfs:
 
 
 @pytest.fixture(scope="session")
-def hdfs(minicluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
+def hdfs(minicluster: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
     """A name node and a data node on this machine."""
     folder = tmp_path_factory.mktemp("hdfs")
     port = free_port()
-    jars = SPARK_HOME / "jars"
+    jars = ":".join(map(str, [*minicluster, SPARK_HOME / "jars" / "*"]))
     command = [
         "java", "-Xmx512m", f"-Dtest.build.data={folder}", f"-Dhdfs.minidfs.basedir={folder}/dfs",
-        "-cp", f"{minicluster}:{jars}/*", "org.apache.hadoop.test.MiniDFSClusterManager",
+        "-Dlog4j2.level=INFO", "-cp", jars, "org.apache.hadoop.test.MiniDFSClusterManager",
         "-format", "-nnport", str(port), "-datanodes", "1",
         "-writeConfig", str(folder / "core-site.xml"),
         "-D", "dfs.replication=1", "-D", "dfs.namenode.fs-limits.min-block-size=1024",

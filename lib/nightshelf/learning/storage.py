@@ -47,9 +47,9 @@ class Folder:
         return self.uri.replace("file:/", "file:///", 1) if _short(self.uri) else self.uri
 
     @property
-    def filesystem(self) -> Any:
-        """The file system that Petastorm shall read by; None where it finds it by the URL."""
-        return _hdfs(self.url) if urlparse(self.url).scheme == _HDFS else None
+    def is_local(self) -> bool:
+        """Whether it is on this machine's file system."""
+        return urlparse(self.url).scheme == "file"
 
     def folder(self, name: str) -> "Folder":
         """A folder in this one."""
@@ -84,9 +84,8 @@ class Folder:
     @contextmanager
     def local(self) -> Iterator[Path]:
         """The folder on this machine: where it is elsewhere a copy of its files, for a while."""
-        system, path = self._at()
-        if isinstance(system, pafs.LocalFileSystem):
-            yield Path(path)
+        if self.is_local:
+            yield Path(self._at()[1])
             return
         with tempfile.TemporaryDirectory(prefix="nightshelf-") as copy:
             for name in self.names():
