@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from typing import Any
 
 import pyspark
 import pytest
+from pyspark.sql import SparkSession
+
+from tests.cluster.nights import Night, arguments, digests
 
 ROOT = Path(__file__).resolve().parents[2]
 SPARK_HOME = Path(pyspark.__file__).parent
@@ -118,7 +122,11 @@ class Submit:
 
     def __call__(self, script: str | Path, *arguments: str, **conf: str) -> Ended:
         process = self.start(script, *arguments, **conf)
-        out, err = process.communicate(timeout=1500)
+        try:
+            out, err = process.communicate(timeout=1800)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         (self.folder / f"submit-{time.time_ns()}.log").write_text(f"{process.args}\n{out}\n{err}")
         return Ended(process.returncode, out, err)
 
@@ -317,3 +325,30 @@ def hdfs(minicluster: list[Path], tmp_path_factory: pytest.TempPathFactory) -> I
     ]  # fmt: skip
     with running(command, folder / "hdfs.log", "Started MiniDFSCluster"):
         yield Hdfs(f"hdfs://{LOOPBACK}:{port}", folder)
+
+
+@pytest.fixture(scope="session")
+def local_night(
+    spark: SparkSession, alone: Submit, tmp_path_factory: pytest.TempPathFactory
+) -> Night:
+    """On local[2], with the warehouse in files of this machine."""
+    root = str(tmp_path_factory.mktemp("local") / "warehouse")
+    ended = alone("nightly", *arguments(root))
+    assert ended.code == 0, ended.err
+    return Night(root, digests(spark, root))
+
+
+@pytest.fixture(scope="session")
+def cluster_night(spark: SparkSession, cluster: Submit, packages: Packages, hdfs: Hdfs) -> Night:
+    """On the cluster, whose executors unpack their environment, with the warehouse on HDFS."""
+    root = f"{hdfs.uri}/warehouse"
+    ended = cluster(
+        "nightly", *arguments(root),
+        spark__archives=f"{packages.archive}#environment",
+        spark__pyspark__python="./environment/bin/python3.11",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert ended.steps["train_ctr"]["decision"] == "promoted", ended.err
+    assert ended.steps["train_text"]["status"] == "done", ended.err
+    assert ended.steps["recommend"]["ranked_by"].startswith("dcn_v2-"), ended.err
+    return Night(root, digests(spark, root))

@@ -1,5 +1,7 @@
 """Nights of a tiny simulated shop, and what they give."""
 
+from dataclasses import dataclass
+
 from pyspark.sql import SparkSession
 
 from nightshelf.config import WarehouseConfig
@@ -9,8 +11,16 @@ LAST = "2026-01-10"
 SHOP = (
     "simulate.users=150", "simulate.items=100", "simulate.days=10", "simulate.sessions_per_day=0.8",
     "ctr.ranks=2", "ctr.threads=1", "ctr.min_positives=20", "ctr.epochs=2", "towers.epochs=2",
-    "text_training.min_pairs=50", "spark.shuffle_partitions=2",
+    "text_training.min_pairs=20", "text_training.pairs=120", "spark.shuffle_partitions=2",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night that went well: its warehouse, and the digests of its tables right after it."""
+
+    root: str
+    digests: dict[str, str]
 
 
 def arguments(root: str, *more: str) -> list[str]:

@@ -10,35 +10,10 @@ from pyspark.sql import SparkSession
 
 from nightshelf.tables import GOLD_RECOMMENDATIONS, ITEM_NEIGHBOURS, Table
 from tests.cluster.conftest import SECRET, Packages, Standalone, Submit
-from tests.cluster.nights import arguments, digests, store
+from tests.cluster.nights import Night, arguments, store
 
 HERE = Path(__file__).parent
 LOGS = {".log", ""}  # an executor's are stdout and stderr
-
-
-@pytest.fixture(scope="module")
-def local_night(alone: Submit, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The warehouse of a night on local[2]."""
-    root = str(tmp_path_factory.mktemp("local") / "warehouse")
-    ended = alone("nightly", *arguments(root))
-    assert ended.code == 0, ended.err
-    return root
-
-
-@pytest.fixture(scope="module")
-def cluster_night(
-    cluster: Submit, packages: Packages, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """The warehouse of a night on the cluster, whose executors unpack their environment."""
-    root = str(tmp_path_factory.mktemp("cluster") / "warehouse")
-    ended = cluster(
-        "nightly", *arguments(root),
-        spark__archives=f"{packages.archive}#environment",
-        spark__pyspark__python="./environment/bin/python3.11",
-    )  # fmt: skip
-    assert ended.code == 0, ended.err
-    assert ended.steps["train_ctr"]["status"] == "done", ended.err
-    return root
 
 
 def test_driver_and_executors_have_the_library_from_the_zip(
@@ -54,14 +29,13 @@ def test_driver_and_executors_have_the_library_from_the_zip(
 
 
 def test_a_night_on_the_cluster_gives_the_tables_of_a_local_one(
-    spark: SparkSession, local_night: str, cluster_night: str
+    local_night: Night, cluster_night: Night
 ) -> None:
-    expected = digests(spark, local_night)
-    assert {"serving.recommendations", "serving.search_results"} <= expected.keys()
-    assert digests(spark, cluster_night) == expected
+    assert {"serving.recommendations", "serving.search_results"} <= local_night.digests.keys()
+    assert cluster_night.digests == local_night.digests
 
 
-def test_both_executors_trained(cluster: Submit, cluster_night: str) -> None:
+def test_both_executors_trained(cluster: Submit, cluster_night: Night) -> None:
     events = events_of(cluster)
     trainings = {
         stage
@@ -101,7 +75,7 @@ def test_a_rank_sees_the_gpu_of_its_task_and_nothing_of_the_driver(
 
 
 def test_no_secret_is_in_event_logs_nor_in_what_executors_leave(
-    cluster: Submit, standalone: Standalone, cluster_night: str
+    cluster: Submit, standalone: Standalone, cluster_night: Night
 ) -> None:
     events = "\n".join(path.read_text() for path in event_logs(cluster))
     assert '"spark.authenticate.secret":"*********(redacted)"' in events
@@ -121,14 +95,14 @@ def test_no_secret_is_in_event_logs_nor_in_what_executors_leave(
     ],
 )
 def test_a_lost_executor_or_task_changes_no_row(
-    spark: SparkSession, cluster: Submit, cluster_night: str, tmp_path: Path,
+    spark: SparkSession, cluster: Submit, cluster_night: Night, tmp_path: Path,
     job: str, module: str, table: Table, how: str,
 ) -> None:  # fmt: skip
-    before = store(spark, cluster_night).digest(table)
-    version = store(spark, cluster_night).version(table)
+    before = store(spark, cluster_night.root).digest(table)
+    version = store(spark, cluster_night.root).version(table)
     marker = tmp_path / "disturbed"
     script = HERE / "disturbed_job.py"
-    ended = cluster(script, how, module, str(marker), job, *arguments(cluster_night))
+    ended = cluster(script, how, module, str(marker), job, *arguments(cluster_night.root))
     assert ended.code == 0, ended.err
     told = marker.read_text().splitlines()
     if how == "kill":
@@ -136,8 +110,8 @@ def test_a_lost_executor_or_task_changes_no_row(
         assert not Path(f"/proc/{told[0].split()[1]}").exists()
     else:
         assert {"failed attempt 0", "failed attempt 1"} == set(told)
-    assert store(spark, cluster_night).version(table) != version
-    assert store(spark, cluster_night).digest(table) == before
+    assert store(spark, cluster_night.root).version(table) != version
+    assert store(spark, cluster_night.root).digest(table) == before
 
 
 def event_logs(cluster: Submit) -> list[Path]:
