@@ -23,6 +23,7 @@ import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
+from nightshelf.config import load
 from tests.cluster.nights import Night, arguments, digests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +138,13 @@ def bare_environment(**more: str) -> dict[str, str]:
     return {**{name: os.environ[name] for name in kept if name in os.environ}, **more}
 
 
+def security() -> dict[str, str]:
+    """What conf/cluster.yaml says of who may see what."""
+    told = load(ROOT / "conf" / "cluster.yaml").spark.conf
+    names = ("authenticate", "network.crypto", "io.encryption", "acls", "ui", "redaction")
+    return {key: told[key] for key in told if key.removeprefix("spark.").startswith(names)}
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
@@ -192,10 +200,7 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]
     """A master and two workers of one core each, which only who has the secret may use."""
     folder = tmp_path_factory.mktemp("standalone")
     conf = folder / "spark.conf"
-    conf.write_text(
-        "spark.authenticate true\nspark.network.crypto.enabled true\n"
-        "spark.io.encryption.enabled true\n"
-    )
+    conf.write_text("".join(f"{name} {value}\n" for name, value in security().items()))
     log4j = folder / "log4j2.properties"
     log4j.write_text(
         "rootLogger.level = info\nrootLogger.appenderRef.c.ref = c\n"
@@ -250,9 +255,7 @@ def cluster(
     events = tmp_path_factory.mktemp("event-logs")
     conf = {
         "spark.master": standalone.url,
-        "spark.authenticate": "true",
-        "spark.network.crypto.enabled": "true",
-        "spark.io.encryption.enabled": "true",
+        **security(),
         "spark.executor.memory": "1g",
         "spark.executor.cores": "1",
         "spark.executor.extraJavaOptions": QUICK_START,
@@ -344,7 +347,7 @@ def cluster_night(spark: SparkSession, cluster: Submit, packages: Packages, hdfs
     root = f"{hdfs.uri}/warehouse"
     ended = cluster(
         "nightly", *arguments(root),
-        spark__archives=f"{packages.archive}#environment",
+        spark__archives=f"local:{packages.archive}#environment",
         spark__pyspark__python="./environment/bin/python3.11",
     )  # fmt: skip
     assert ended.code == 0, ended.err
