@@ -50,7 +50,12 @@ class Ended:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.err.splitlines() if line.startswith('{"')]
+        """What the run told; spark-submit puts what Python writes to stderr on its own stdout."""
+        return [json.loads(line) for line in self.out.splitlines() if line.startswith('{"')]
+
+    @property
+    def told(self) -> str:
+        return self.out + self.err
 
     @property
     def steps(self) -> dict[str, dict[str, Any]]:
@@ -305,6 +310,14 @@ def fetch(jar: Path, cache: Path) -> None:
     shutil.rmtree(cache / ".ivy")
 
 
+def put(spark: SparkSession, file: Path, path: str) -> None:
+    """Copies a file of this machine to a Hadoop file system."""
+    java: Any = spark._jvm
+    there = java.org.apache.hadoop.fs.Path(path)
+    files = there.getFileSystem(spark._jsc.hadoopConfiguration())
+    files.copyFromLocalFile(java.org.apache.hadoop.fs.Path(str(file)), there)
+
+
 @dataclass(frozen=True)
 class Hdfs:
     """A running HDFS: its URI, and a folder with its client's configuration."""
@@ -337,21 +350,22 @@ def local_night(
     """On local[2], with the warehouse in files of this machine."""
     root = str(tmp_path_factory.mktemp("local") / "warehouse")
     ended = alone("nightly", *arguments(root))
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.told
     return Night(root, digests(spark, root))
 
 
 @pytest.fixture(scope="session")
 def cluster_night(spark: SparkSession, cluster: Submit, packages: Packages, hdfs: Hdfs) -> Night:
     """On the cluster, whose executors unpack their environment, with the warehouse on HDFS."""
-    root = f"{hdfs.uri}/warehouse"
+    root, archive = f"{hdfs.uri}/warehouse", f"{hdfs.uri}/apps/environment.tar.gz"
+    put(spark, packages.archive, archive)
     ended = cluster(
         "nightly", *arguments(root),
-        spark__archives=f"local:{packages.archive}#environment",
+        spark__archives=f"{archive}#environment",
         spark__pyspark__python="./environment/bin/python3.11",
     )  # fmt: skip
-    assert ended.code == 0, ended.err
-    assert ended.steps["train_ctr"]["decision"] == "promoted", ended.err
-    assert ended.steps["train_text"]["status"] == "done", ended.err
-    assert ended.steps["recommend"]["ranked_by"].startswith("dcn_v2-"), ended.err
+    assert ended.code == 0, ended.told
+    assert ended.steps["train_ctr"]["decision"] == "promoted", ended.told
+    assert ended.steps["train_text"]["status"] == "done", ended.told
+    assert ended.steps["recommend"]["ranked_by"].startswith("dcn_v2-"), ended.told
     return Night(root, digests(spark, root))

@@ -20,7 +20,7 @@ def test_driver_and_executors_have_the_library_from_the_zip(
     cluster: Submit, packages: Packages
 ) -> None:
     ended = cluster(HERE / "where.py")
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.told
     told = json.loads(ended.out)
     assert len({file for file, _ in told["executors"]}) == 2  # each has a copy of its own
     for file, python in [told["driver"], *told["executors"]]:
@@ -63,7 +63,7 @@ def test_a_rank_sees_the_gpu_of_its_task_and_nothing_of_the_driver(
         spark__executor__resource__gpu__amount="1", spark__task__resource__gpu__amount="1",
         spark__executor__instances="2",
     )  # fmt: skip
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.told
     told = json.loads(ended.out.splitlines()[-1])
     assert told["places"] == {"ranks": 2, "cores": 1}
     assert [(rank["rank"], rank["size"]) for rank in told["ranks"]] == [(0, 2), (1, 2)]
@@ -103,7 +103,7 @@ def test_a_lost_executor_or_task_changes_no_row(
     marker = tmp_path / "disturbed"
     script = HERE / "disturbed_job.py"
     ended = cluster(script, how, module, str(marker), job, *arguments(cluster_night.root))
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.told
     told = marker.read_text().splitlines()
     if how == "kill":
         assert len(told) == 1

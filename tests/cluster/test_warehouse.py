@@ -33,7 +33,7 @@ NO_MODELS = (
 def plain_lists(spark: SparkSession, alone: Submit, cluster_night: Night) -> str:
     """The digest of the lists of an undisturbed run without models."""
     ended = alone("recommend", *arguments(cluster_night.root, *NO_MODELS))
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.told
     return store(spark, cluster_night.root).digest(SERVING_RECOMMENDATIONS)
 
 
@@ -45,11 +45,11 @@ def test_of_two_runs_at_once_the_second_is_told_to_try_again(
     os.killpg(first.pid, signal.SIGSTOP)  # it stays the owner, however fast it is
     second = alone("recommend", *arguments(cluster_night.root, *NO_MODELS))
     os.killpg(first.pid, signal.SIGCONT)
-    assert second.code == 75, second.err
+    assert second.code == 75, second.told
     [error] = second.errors
     assert f"{GOLD_RECOMMENDATIONS.name}/{LAST}: the lock is held by run {LAST}-" in error
-    _, err = first.communicate(timeout=600)
-    assert first.returncode == 0, err
+    told, _ = first.communicate(timeout=600)
+    assert first.returncode == 0, told
     assert not Files(spark).exists(lease(cluster_night.root))
     assert store(spark, cluster_night.root).digest(SERVING_RECOMMENDATIONS) == plain_lists
 
@@ -62,13 +62,13 @@ def test_the_lease_of_a_killed_run_is_taken_over_once_it_is_stale(
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
     early = alone("recommend", *arguments(cluster_night.root, *NO_MODELS))
-    assert early.code == 75, early.err
+    assert early.code == 75, early.told
     assert Files(spark).exists(lease(cluster_night.root))
     stale = (*NO_MODELS, f"warehouse.lock_stale_seconds={STALE}")
     modified = Files(spark).glob(lease(cluster_night.root))[0].modified
     time.sleep(max(0.0, modified + STALE - time.time()))
     after = alone("recommend", *arguments(cluster_night.root, *stale))
-    assert after.code == 0, after.err
+    assert after.code == 0, after.told
     assert not Files(spark).exists(lease(cluster_night.root))
     assert store(spark, cluster_night.root).digest(SERVING_RECOMMENDATIONS) == plain_lists
 
@@ -84,7 +84,7 @@ def test_a_shop_in_the_metastore(
         "spark__sql__warehouse__dir": f"{cluster_night.root}/hive",
     }
     filled = alone(HERE / "hive.py", "fill", cluster_night.root, **metastore)
-    assert filled.code == 0, filled.err
+    assert filled.code == 0, filled.told
     root = f"{cluster_night.root}/of_hive"
     conf = tmp_path / "shop.yaml"
     conf.write_text(
@@ -97,11 +97,11 @@ def test_a_shop_in_the_metastore(
         *arguments(root, *NO_MODELS, "warehouse.metastore_database=shelf"),
         **metastore,
     )  # fmt: skip
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.told
     for table in (SILVER_EVENTS, ITEM_NEIGHBOURS):
         assert store(spark, root).digest(table) == cluster_night.digests[table.name]
     read = alone(HERE / "hive.py", "read", "shelf", **metastore)
-    assert read.code == 0, read.err
+    assert read.code == 0, read.told
     rows = json.loads(read.out)
     for table in (SERVING_RECOMMENDATIONS, GOLD_RECOMMENDATIONS, SILVER_EVENTS):
         name = table.name.replace(".", "_")
