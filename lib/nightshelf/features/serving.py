@@ -20,6 +20,7 @@ from nightshelf.features.scorers import Explainer, Scorer
 from nightshelf.features.sides import Side, encoded_items, encoded_users, packed, unknown, unpacked
 from nightshelf.fields import Rows
 from nightshelf.learning.loading import Loader, loaded
+from nightshelf.sending import send
 from nightshelf.tables import USER_FEATURES
 from nightshelf.tables.hashing import string_hashes
 
@@ -118,10 +119,11 @@ class _Shelves:
 def _shelves(
     items: DataFrame, neighbours: DataFrame, encoding: Encoding, spark: SparkSession
 ) -> _Shelves:
-    send = spark.sparkContext.broadcast
-    sent = send(encoding)
+    context = spark.sparkContext
+    sent = send(context, encoding)
     near = Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow())
-    return _Shelves(sent, send(_shelf(items, sent, encoding)), send(near))
+    shelf = send(context, _shelf(items, sent, encoding))
+    return _Shelves(sent, shelf, send(context, near))
 
 
 @dataclass(frozen=True)
