@@ -1,6 +1,7 @@
 """Tables, models and locks on a real HDFS; sources and tables in a Hive metastore."""
 
 import json
+import multiprocessing
 import os
 import signal
 import time
@@ -12,6 +13,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from nightshelf.config.shop import simulated_sources
+from nightshelf.learning.storage import Folder
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
     ITEM_NEIGHBOURS,
@@ -19,7 +21,7 @@ from nightshelf.tables import (
     SILVER_EVENTS,
 )
 from nightshelf.tables.files import Files
-from tests.cluster.conftest import Submit
+from tests.cluster.conftest import Hdfs, Submit
 from tests.cluster.nights import LAST, Night, arguments, store
 
 HERE = Path(__file__).parent
@@ -27,6 +29,29 @@ STALE = 30
 NO_MODELS = (
     *("ctr.enabled=false", "towers.enabled=false", "text.enabled=false", "search.enabled=false"),
 )
+
+
+def test_a_folder_of_a_model(hdfs: Hdfs) -> None:
+    folder = Folder(f"{hdfs.uri}/models").folder("m1")
+    assert folder.names() == []
+    with pytest.raises(FileNotFoundError):
+        folder.read("a.json")
+    folder.write("a.json", b"1")
+    folder.write("a.json", b"22")
+    folder.write("b/c.json", b"3")
+    assert (folder.names(), folder.read("a.json")) == (["a.json", "b"], b"22")
+    # Horovod and PySpark fork.
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(folder.read, ("a.json",)).get(60) == b"22"
+    with folder.folder("b").local() as copy:
+        assert (copy / "c.json").read_bytes() == b"3"
+    assert not copy.exists()
+    folder.remove("a.json")
+    folder.remove("absent")
+    assert folder.names() == ["b"]
+    folder.delete()
+    folder.delete()
+    assert folder.names() == []
 
 
 @pytest.fixture(scope="module")
