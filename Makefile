@@ -36,8 +36,14 @@ test-airflow: setup  ## Runs the DAGs' tests: whole nights by Airflow
 	@scripts/airflow.sh install
 	@$(PYTHON) -m pytest tests/dags
 
+test-cluster: setup  ## Runs the tests on a Spark cluster, an HDFS and a metastore on this machine
+	@$(PYTHON) -m pytest -m cluster
+
 test-faults: setup  ## Runs the fault tests only: real processes, killed
 	@$(PYTHON) -m pytest -m faults
+
+dist: setup  ## Builds what a cluster is given: dist/ [GPU=no]
+	@GPU=$(GPU) scripts/dist.sh all $(PYTHON)
 
 check: setup  ## Lints, checks format and types, and the order of the layers
 	@.venv/bin/ruff check .

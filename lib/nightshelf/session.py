@@ -31,6 +31,8 @@ SETTINGS: Final = {
     "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
 }
 SCAN_TASKS_A_CORE: Final = 4
+SECRET: Final = "_SPARK_AUTH_SECRET"  # noqa: S105 (its name)
+"""The variable by which Spark's own master, workers and executors are told the secret."""
 _SCAN_TASKS: Final = "spark.sql.files.minPartitionNum"
 
 
@@ -43,7 +45,7 @@ def build(config: SparkConfig, app: str, hive: bool = False) -> SparkSession:
     builder = SparkSession.builder.appName(f"nightshelf {app}")
     # Executors would take whatever `python3` is on the PATH.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    for key, value in (SETTINGS | _own_jvm(config) | config.conf).items():
+    for key, value in (SETTINGS | _own_jvm(config) | _secret() | config.conf).items():
         builder = builder.config(key, value)
     builder = builder.config("spark.sql.shuffle.partitions", str(config.shuffle_partitions))
     if hive:
@@ -64,6 +66,15 @@ def build(config: SparkConfig, app: str, hive: bool = False) -> SparkSession:
 def under_spark_submit() -> bool:
     """Whether spark-submit started this process and its JVM."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _secret() -> dict[str, str]:
+    """What a standalone cluster's driver authenticates itself by, from the environment.
+
+    Under YARN and Kubernetes Spark makes a secret by itself.
+    """
+    secret = os.environ.get(SECRET)
+    return {"spark.authenticate.secret": secret} if secret else {}
 
 
 def _own_jvm(config: SparkConfig) -> dict[str, str]:

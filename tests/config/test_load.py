@@ -53,6 +53,14 @@ def test_config_is_frozen() -> None:
         ("item_cf: [", "not YAML"),
         ("feedback: {weights: {buy: 3.0}}", "feedback.weights: no event type 'buy' here"),
         (
+            "spark: {conf: {spark.hadoop.fs.s3a.secret.key: hush}}",
+            "spark.conf: spark.hadoop.fs.s3a.secret.key holds a secret, which no config does",
+        ),
+        (
+            "spark: {conf: {spark.authenticate.secret: hush}}",
+            "spark.conf: spark.authenticate.secret holds a secret, which no config does",
+        ),
+        (
             "ingest: {quarantine_limits: {no_user: 0.1}}",
             "'no_user' is not known here; nearest: missing_user",
         ),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import S3FileSystem
 
 from nightshelf.errors import ConfigError
 from nightshelf.learning.storage import Folder
@@ -18,5 +19,10 @@ def test_local_folders_by_path_and_by_uri(tmp_path: Path, form: str) -> None:
 
 
 def test_file_systems_that_arrow_does_not_know_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^s3a://shop/w: .* found s3a:; change warehouse.root"):
-        Folder("s3a://shop/w").names()
+    with pytest.raises(ConfigError, match=r"^wasb://shop/w: .* found wasb:; change warehouse.root"):
+        Folder("wasb://shop/w").names()
+
+
+def test_hadoops_name_of_s3_is_arrows() -> None:
+    assert Folder("s3a://shop/w").folder("models").url == "s3://shop/w/models"
+    assert isinstance(Folder("s3a://shop/w?region=eu-central-1")._at()[0], S3FileSystem)

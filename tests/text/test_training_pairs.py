@@ -47,7 +47,7 @@ def test_tokens_are_padded_to_one_length(frame: Frame, tmp_path: Path) -> None:
     weights = save(tmp_path)
     rows = [("blue mug", "a", "the red lamp", 0.25, 2.0), ("shoe", "b", "mug " * 99, 1.0, 1.0)]
     pairs = frame(PAIRS, rows)
-    table = pairs.transform(tokenised(weights, "cross", 8)).toArrow()
+    table = pairs.transform(tokenised(str(weights), "cross", 8)).toArrow()
     columns = {name: table[name].to_numpy() for name in table.column_names}
     columns |= {n: [*map(list, table[n].to_pylist())] for n in ("ids", "types", "lengths")}
     found = decoded(columns)
@@ -57,5 +57,5 @@ def test_tokens_are_padded_to_one_length(frame: Frame, tmp_path: Path) -> None:
     assert found.types[0, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     assert found.lengths.tolist() == [[8], [8]]
     assert found.labels.tolist() == [0.25, 1.0]
-    two = pairs.transform(tokenised(weights, "bi", 8)).toArrow()
+    two = pairs.transform(tokenised(str(weights), "bi", 8)).toArrow()
     assert two["lengths"].to_pylist() == [[4, 5], [3, 8]]

@@ -21,6 +21,7 @@ from nightshelf.cf.plan import Limits, Plan, chosen
 from nightshelf.cf.product import FOUND, Product, joined, named, route
 from nightshelf.cf.similarities import Similarity, components, needs_totals
 from nightshelf.placement import part_keys
+from nightshelf.sending import send
 
 
 def neighbours(
@@ -56,12 +57,12 @@ def neighbours(
     catalogue = measured(histories, partial(components, base, plain=plain))
     plan = chosen(catalogue, limits)
     product = Product(base, plain, catalogue, plan, k, shrinkage, min_co_users)
-    send = histories.sparkSession.sparkContext.broadcast
-    found = _PLANS[plan.name](histories, send(product), plan)
+    context = histories.sparkSession.sparkContext
+    found = _PLANS[plan.name](histories, send(context, product), plan)
     if similarity != "ease":
         return found
     wanted = ease or Ease()
-    head = send(replace(product, head=min(wanted.items, len(catalogue))))
+    head = send(context, replace(product, head=min(wanted.items, len(catalogue))))
     return with_ease(found, _sums(histories, head, plan), head, wanted)
 
 
@@ -69,7 +70,7 @@ def _by_broadcast(histories: DataFrame, product: Broadcast[Product], plan: Plan)
     spark = histories.sparkSession
     one = replace(plan, blocks=1, block=np.zeros_like(plan.block))
     whole = histories.mapInArrow(route(product, one, [0]), SCHEMA).toArrow()
-    matrix = spark.sparkContext.broadcast(whole)
+    matrix = send(spark.sparkContext, whole)
 
     def task(batches: Batches) -> Batches:
         for batch in batches:

@@ -22,6 +22,7 @@ from nightshelf.cf.histories import Histories
 from nightshelf.cf.history_scores import Matrix, top_n
 from nightshelf.cf.packed import Batches, Step, exchange, tables
 from nightshelf.columns import ITEM, NEIGHBOUR, RANK, SCORE, SEED_ITEM, SIMILARITY, USER, Transform
+from nightshelf.sending import send
 
 ENTRIES_AT_ONCE = 8_000_000  # of the similarities, 12 bytes each
 
@@ -92,7 +93,7 @@ def _blocks(neighbours: DataFrame, entries_at_once: int) -> Iterator[Broadcast[S
     block = F.pmod(F.hash(NEIGHBOUR), F.lit(blocks))
     for n in range(blocks):
         found = Similarities.of(wanted.where(block == n).toArrow())
-        yield wanted.sparkSession.sparkContext.broadcast(found)
+        yield send(wanted.sparkSession.sparkContext, found)
     wanted.unpersist()
 
 

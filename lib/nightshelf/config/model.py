@@ -137,10 +137,12 @@ class CtrConfig(Section):
         None,
         ge=1,
         le=4_096,
-        description="processes that train together; null: one an executor",
+        description="processes that train together; null: one a GPU, else one an executor",
     )
     threads: int | None = Field(
-        None, ge=1, description="threads of a rank; null: the cores of its task"
+        None,
+        ge=1,
+        description="threads of a rank; null: its share of its executor's cores",
     )
     checkpoint_steps: int = Field(500, ge=1, description="steps from one checkpoint to the next")
     restarts: int = Field(2, ge=0, description="times that a broken training goes on by itself")

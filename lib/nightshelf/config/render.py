@@ -19,6 +19,11 @@ def resolved(config: Config) -> str:
     return yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True, width=100)
 
 
+def properties(config: Config) -> str:
+    """The Spark settings of a configuration as a file for `spark-submit --properties-file`."""
+    return "".join(f"{name} {value}\n" for name, value in sorted(config.spark.conf.items()))
+
+
 def base() -> str:
     """The text of conf/base.yaml."""
     return HEADER + "\n".join(_sections()) + "\n"

@@ -1,5 +1,6 @@
 """Every key of the configuration: its type, range, default and meaning."""
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
@@ -25,6 +26,11 @@ ReasonCode = Literal[
     "before_shop", "future", "non_product", "bad_quantity", "bad_price", "bad_rating",
     "bad_position", "duplicate", "robot", "return", "return_unmatched", "cancelled",
 ]  # fmt: skip
+_SECRET = re.compile(
+    r"(?:secret|secret\.?key|access\.?key|account\.key[\w.]*|password|passphrase|session\.token)$",
+    re.IGNORECASE,
+)
+"""Ends of the names of Spark's and Hadoop's settings whose values are secrets."""
 ActiveType = Literal["view", "click", "cart", "purchase", "rating"]
 
 
@@ -50,8 +56,20 @@ class SparkConfig(Section):
         8, ge=1, le=100_000, description="partitions of a shuffle; 2 to 4 a core"
     )
     conf: dict[str, str] = Field(
-        {}, description="any further Spark settings, passed on as they are"
+        {}, description="any further Spark settings, passed on as they are; no secrets"
     )
+
+    @field_validator("conf")
+    @classmethod
+    def _without_secrets(cls, conf: dict[str, str]) -> dict[str, str]:
+        """A config is read by many, printed and kept in git."""
+        for name in conf:
+            if _SECRET.search(name):
+                raise ValueError(
+                    f"{name} holds a secret, which no config does: give it by the environment or a "
+                    "credential provider; docs/cluster.md says how"
+                )
+        return conf
 
 
 class LoggingConfig(Section):

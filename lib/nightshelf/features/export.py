@@ -30,6 +30,7 @@ from nightshelf.features.moments import MOMENTS, measured, summed
 from nightshelf.features.pairs import combined, position_ids, user_numbers
 from nightshelf.features.sides import Side, encoded_items, encoded_users, packed, unknown, unpacked
 from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Inputs, Rows, Vector
+from nightshelf.sending import send
 from nightshelf.tables.hashing import string_hashes
 
 Batches = Iterable[pa.RecordBatch]
@@ -108,8 +109,8 @@ def encoded_rows(
     samples: as `dealt`; users, items: `features`. A sample without a row of features has an
     unknown one. `row` is one value of `row_type`.
     """
-    send = samples.sparkSession.sparkContext.broadcast
-    sent = send(encoding)
+    context = samples.sparkSession.sparkContext
+    sent = send(context, encoding)
     if not encoding.reads(TEXT):
         near = replace(near, texts=NO_TEXTS)  # nor would lists have them
     joined = (
@@ -123,7 +124,8 @@ def encoded_rows(
         )
     )  # fmt: skip
     return joined.mapInArrow(
-        _Rows(sent, send(near)), f"split string, {GROUP} int, {PLACE} bigint, {_ROW} binary"
+        _Rows(sent, send(context, near)),
+        f"split string, {GROUP} int, {PLACE} bigint, {_ROW} binary",
     )
 
 

@@ -33,6 +33,7 @@ from nightshelf.config.model import SamplesConfig, Task
 from nightshelf.errors import ConfigError
 from nightshelf.features.choices import EPOCH, Around, Choices, choices_of
 from nightshelf.features.draws import BOUGHT, FIRST_TASK, ORIGINS, WANTED, Deeds, Ways, drawn
+from nightshelf.sending import send
 from nightshelf.tables import SAMPLES
 from nightshelf.tables.hashing import string_hashes
 
@@ -135,8 +136,7 @@ def from_events(
     def transform(events: DataFrame) -> DataFrame:
         told = events.where((F.col(DS) <= F.lit(ds)) & F.col(ITEM).isNotNull())
         choices = choices_of(told, feedback, around, first, ds)
-        send = events.sparkSession.sparkContext.broadcast
-        task = _task(send(choices), ways)
+        task = _task(send(events.sparkSession.sparkContext, choices), ways)
         deeds = told.transform(_deeds(config, feedback, around.bought_types))
         labels = {
             name: F.col("mask").bitwiseAND(FIRST_TASK << n) / (FIRST_TASK << n)

@@ -20,6 +20,7 @@ from nightshelf.features.scorers import Explainer, Scorer
 from nightshelf.features.sides import Side, encoded_items, encoded_users, packed, unknown, unpacked
 from nightshelf.fields import Rows
 from nightshelf.learning.loading import Loader, loaded
+from nightshelf.sending import send
 from nightshelf.tables import USER_FEATURES
 from nightshelf.tables.hashing import string_hashes
 
@@ -118,12 +119,12 @@ class _Shelves:
 def _shelves(
     items: DataFrame, neighbours: DataFrame, encoding: Encoding, spark: SparkSession
 ) -> _Shelves:
-    send = spark.sparkContext.broadcast
-    sent = send(encoding)
+    context = spark.sparkContext
+    sent = send(context, encoding)
     near = Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow())
     shelf = _shelf(items, sent, encoding)
     texts = ItemTexts.of(shelf.hashes, shelf.items["vectors"][:-1, encoding.numbers_of(TEXT)])
-    return _Shelves(sent, send(shelf), send(Near(near, texts)))
+    return _Shelves(sent, send(context, shelf), send(context, Near(near, texts)))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from nightshelf.features.scorers import Scorer
 from nightshelf.features.sides import encoded_items, encoded_users
 from nightshelf.fields import Rows
 from nightshelf.learning.loading import Loader, loaded
+from nightshelf.sending import send
 from nightshelf.tables import ITEM_FEATURES, USER_FEATURES
 
 Batches = Iterable[pa.RecordBatch]
@@ -46,7 +47,7 @@ def _vectors(
     load: Loader[Scorer],
     encoded: Callable[[Encoding, pa.RecordBatch], Rows],
 ) -> DataFrame:
-    sent = rows.sparkSession.sparkContext.broadcast(encoding)
+    sent = send(rows.sparkSession.sparkContext, encoding)
 
     def task(batches: Batches) -> Iterator[pa.RecordBatch]:
         model = loaded(load)

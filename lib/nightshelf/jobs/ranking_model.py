@@ -8,6 +8,7 @@ from nightshelf.config import config_hash
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.settings import Settings
 from nightshelf.errors import MissingInputError, NightshelfError
+from nightshelf.learning.places import Places
 from nightshelf.ranking.model import RankingModel
 from nightshelf.ranking.registry import RANKER, Kind, in_use, located
 from nightshelf.runs import Run
@@ -62,20 +63,17 @@ def check_features(run: Run) -> None:
 
 
 def ranks(run: Run) -> int:
-    """How many processes train: as configured, else one an executor, and one in a local session."""
-    if run.config.ctr.ranks:
-        return run.config.ctr.ranks
-    status = run.spark.sparkContext._jsc.sc().getExecutorMemoryStatus()
-    return max(1, int(status.size()) - 1)
+    """How many processes train."""
+    return _places(run).ranks
+
+
+def _places(run: Run) -> Places:
+    return Places.of(run.spark.sparkContext, run.config.ctr.ranks)
 
 
 def settings(run: Run) -> Settings:
-    """How they train, as configured; a rank has the cores of its task, or its share of a laptop."""
-    config, spark = run.config.ctr, run.spark.sparkContext
-    if str(spark.master).startswith("local"):
-        cores = max(1, spark.defaultParallelism // ranks(run))
-    else:
-        cores = int(spark.getConf().get("spark.task.cpus") or 1)
+    """How they train, as configured; a rank has all cores of its place."""
+    config = run.config.ctr
     names = set(Settings.__dataclass_fields__) - {"architecture", "threads"}
     return Settings(
         architecture=Architecture(
@@ -85,6 +83,6 @@ def settings(run: Run) -> Settings:
             cross_layers=config.cross_layers,
             dropout=config.dropout,
         ),
-        threads=config.threads or cores,
+        threads=config.threads or _places(run).cores,
         **config.model_dump(include=names),
     )

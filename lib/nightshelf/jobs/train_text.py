@@ -18,7 +18,6 @@ from nightshelf.jobs.learning import launched, record
 from nightshelf.jobs.search_model import kind_of_training
 from nightshelf.jobs.texts import current_texts, known_texts
 from nightshelf.jobs.training_set import write_split
-from nightshelf.learning.storage import Folder
 from nightshelf.ranking.registry import Decision, text_gate
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -27,7 +26,6 @@ from nightshelf.runs.tracking import check_tracking, track
 from nightshelf.search.clicks import labels, position_based, shown
 from nightshelf.tables import OPS_MODELS, SAMPLES, SILVER_EVENTS, SILVER_ITEMS
 from nightshelf.tables.as_of import items_as_of
-from nightshelf.text import weights
 from nightshelf.text.augment import Augmentation, augmented, read_synonyms
 from nightshelf.text.fine_tuning import Settings, TextWork
 from nightshelf.text.judging import judged
@@ -55,7 +53,7 @@ def run(run: Run) -> None:
     data = f"{run.store.root}/training/text/{run.ds.isoformat()}"
     try:
         _check_enough(run, pairs)
-        _write(run, pairs, weights.folder_of(text_model.model), data)
+        _write(run, pairs, text_model.model, data)
         _train(run, pairs, text_model, data)
     finally:
         pairs.unpersist()
@@ -144,12 +142,12 @@ def _check_enough(run: Run, pairs: DataFrame) -> None:
         raise Skipped(f"{rows} pairs, fewer than text_training.min_pairs = {least} to learn from")
 
 
-def _write(run: Run, pairs: DataFrame, folder: Any, data: str) -> None:
+def _write(run: Run, pairs: DataFrame, weights: str, data: str) -> None:
     config, files = run.config.text_training, run.store.files
     rows, deals = dealt(pairs, config.seed, run.config.samples.rows_a_group, model.ranks(run))
     files.delete(data)
     for deal in deals:
-        made = in_groups(rows, deal).transform(tokenised(folder, config.kind, config.max_tokens))
+        made = in_groups(rows, deal).transform(tokenised(weights, config.kind, config.max_tokens))
         write_split(files, made, deal, f"{data}/{deal.split}")
 
 
@@ -157,9 +155,8 @@ def _train(run: Run, pairs: DataFrame, text_model: TextModel, data: str) -> None
     kind = kind_of_training(run)
     path = f"{model.model_path(run)}-text"
     settings = _settings(run)
-    folder = str(weights.folder_of(text_model.model))
     out = f"{run.store.root}/{path}"
-    told = launched(run, TextWork(folder, data, out, settings))
+    told = launched(run, TextWork(text_model.model, data, out, settings))
     layers = run.config.text_training.student_layers
     if layers is not None and not run.dry_run:
         told, path = _student(run, data, out, path, told)
@@ -183,7 +180,7 @@ def _student(
     settings = replace(_settings(run), layers=run.config.text_training.student_layers)
     own = f"{path}-student"
     out = f"{run.store.root}/{own}"
-    found = launched(run, TextWork(str(Folder(teacher).local()), data, out, settings, teacher))
+    found = launched(run, TextWork(teacher, data, out, settings, teacher))
     found["metrics"] |= {f"teacher.{n}": value for n, value in told["metrics"].items()}
     run.tell(teacher_ndcg=round(told["metrics"]["test.ndcg@10"], 4))
     return found, own

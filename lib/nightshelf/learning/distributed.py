@@ -5,6 +5,8 @@ the table travel either row by row, as what each rank touched (an allgather), or
 (an allreduce), whichever moves fewer bytes.
 """
 
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,8 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pyspark import SparkContext
 from torch import Tensor
 
+from nightshelf.learning.places import in_one_process
 from nightshelf.learning.touched import compact, sums_by_place
 
 Array = NDArray[Any]
@@ -140,7 +144,22 @@ def device_of(ranks: Ranks) -> torch.device:
     return torch.device("cuda", ranks.local_rank % torch.cuda.device_count())
 
 
+def see_own_gpu() -> None:
+    """Lets this process see the GPU alone that Spark gave its task; all where Spark gives none.
+
+    To be called before anything looks for GPUs.
+    """
+    from horovod.spark.task import get_available_devices
+
+    given = get_available_devices()
+    if given:
+        # Spark's addresses count as nvidia-smi does.
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+        os.environ["CUDA_VISIBLE_DEVICES"] = given[0]
+
+
 def on_spark(
+    spark: SparkContext,
     work: Callable[..., Any],
     arguments: tuple[Any, ...],
     ranks: int,
@@ -153,14 +172,33 @@ def on_spark(
     """
     import horovod.spark
 
-    found: list[Any] = horovod.spark.run(
-        work,
-        args=arguments,
-        num_proc=ranks,
-        start_timeout=start_seconds,
-        use_gloo=True,
-        use_mpi=False,
-        env=dict(environment),
-        verbose=0,
-    )
+    own = dict(environment)
+    shipped = {} if in_one_process(spark) else _shipped(spark)
+    if not shipped:
+        # Ranks are fresh processes: they find the library where this one did.
+        own["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    before, spark.environment = spark.environment, {**spark.environment, **shipped}
+    try:
+        found: list[Any] = horovod.spark.run(
+            work,
+            args=arguments,
+            num_proc=ranks,
+            start_timeout=start_seconds,
+            use_gloo=True,
+            use_mpi=False,
+            env=own,
+            verbose=0,
+            # Horovod would take the path of this machine's.
+            executable=spark.pythonExec,
+        )
+    finally:
+        spark.environment = before
     return found
+
+
+def _shipped(spark: SparkContext) -> dict[str, str]:
+    """What Spark's Python workers on a cluster are started with, for the ranks that they start.
+
+    They find `--py-files` in their working folder by themselves; a process of theirs does not.
+    """
+    return {"PYTHONPATH": os.pathsep.join(spark._python_includes or [])}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from nightshelf.learning.storage import Folder
 
 START_SECONDS: Final = 120
 TELL_SECONDS: Final = 10.0
+TUNING: Final = ("HOROVOD_", "NCCL_")
 _POLL_SECONDS: Final = 0.5
 
 
@@ -73,6 +73,7 @@ class Launch:
         try:
             # In the main thread: Horovod sets handlers of signals.
             told = on_spark(
+                self.spark.sparkContext,
                 as_rank,
                 (self.work,),
                 self.ranks,
@@ -90,17 +91,17 @@ class Launch:
         return dict(told[0])
 
     def _environment(self) -> dict[str, str]:
+        """What joins the ranks' environment: that of Spark's Python workers on their machine."""
         stall = str(self.stall_seconds)
         return {
-            **os.environ,
+            # Never all of the driver's: its paths are of another machine, its secrets nobody's.
+            **{name: value for name, value in os.environ.items() if name.startswith(TUNING)},
             "OMP_NUM_THREADS": str(self.work.settings.threads),
             "HOROVOD_STALL_CHECK_TIME_SECONDS": str(max(1, self.stall_seconds // 2)),
             "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": stall,
             "HOROVOD_GLOO_TIMEOUT_SECONDS": stall,
             # What cuBLAS wants for sums that do not change from run to run.
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-            # Ranks are fresh processes: they find the library where this one did.
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
 
     def _watch(self, out: Folder, ended: threading.Event, stalled: threading.Event) -> None:

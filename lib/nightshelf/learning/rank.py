@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, Protocol
 
 from nightshelf.errors import NightshelfError
 from nightshelf.learning import progress
-from nightshelf.learning.distributed import HorovodRanks, Ranks
+from nightshelf.learning.distributed import HorovodRanks, Ranks, see_own_gpu
 from nightshelf.learning.storage import Folder
 
 FAILURE: Final = "failure.json"
@@ -50,6 +50,7 @@ def as_rank(work: Work) -> dict[str, Any]:
     warnings.simplefilter("ignore")  # nobody reads a rank's screen
     out = Folder(work.out)
     try:
+        see_own_gpu()
         ranks = HorovodRanks(half=work.settings.compression == "fp16")
         progress.sign_in(out, ranks.rank)
         return work(ranks)

@@ -10,11 +10,16 @@ reader of one epoch may end before its first row group, when the list of them is
 two looks at it: readers here go on for ever, and are stopped after the row groups that there are.
 """
 
+import atexit
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -57,11 +62,6 @@ class Shard(Generic[T]):
     rank: int = 0
     ranks: int = 1
 
-    def groups(self) -> int:
-        """How many row groups, each a file, the shard has."""
-        files = [name for name in self.folder.names() if name.endswith(".parquet")]
-        return len(files[self.rank :: self.ranks])
-
     def batches(self, sizes: Iterable[int], order: int | None) -> Iterator[T]:
         """Batches of the sizes given; shuffled by the seed `order` > 0, else as they lie."""
         source = self._windows(order)
@@ -90,22 +90,45 @@ class Shard(Generic[T]):
 
     def _groups(self, order: int | None) -> Iterator[T]:
         _quieten()
+        folder, rank, ranks = self.folder, self.rank, self.ranks
+        if not folder.is_local:
+            folder, rank, ranks = _copied(folder, rank, ranks), 0, 1
         reader = make_batch_reader(
-            self.folder.url,
+            folder.url,
             reader_pool_type="thread",
             workers_count=1,
             shuffle_row_groups=order is not None,
             seed=order,
             num_epochs=None,
-            cur_shard=self.rank,
-            shard_count=self.ranks,
+            cur_shard=rank,
+            shard_count=ranks,
         )
         try:
-            for group in islice(reader, self.groups()):
+            for group in islice(reader, len(_files(folder, rank, ranks))):
                 yield self.decode(group._asdict())
         finally:
             reader.stop()
             reader.join()
+
+
+def _files(folder: Folder, rank: int, ranks: int) -> list[str]:
+    """A shard's files, each a row group."""
+    files = [name for name in folder.names() if name.endswith(".parquet")]
+    return files[rank::ranks]
+
+
+@cache
+def _copied(folder: Folder, rank: int, ranks: int) -> Folder:
+    """A shard's files in a folder of this machine that is there as long as the process.
+
+    The local one is the only file system that both Petastorm and this Arrow know; and what is read
+    from elsewhere is read once, not each epoch.
+    """
+    place = mkdtemp(prefix="nightshelf-shard-")
+    atexit.register(rmtree, place, ignore_errors=True)
+    for name in _files(folder, rank, ranks):
+        Path(place, name).write_bytes(folder.read(name))
+    return Folder(place)
 
 
 def own_share(

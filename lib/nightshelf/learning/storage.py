@@ -5,15 +5,21 @@ Ranks run outside Spark's own process: they reach the warehouse by themselves.
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlparse
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nightshelf.errors import ConfigError
+
+_HDFS: Final = "hdfs"
+_S3: Final = ("s3a", "s3n")
+"""Hadoop's names for what Arrow knows as s3."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +32,24 @@ class Folder:
     uri: str
 
     def _at(self, name: str = "") -> tuple[Any, str]:
-        if not urlparse(self.uri).scheme:
-            system, root = pafs.LocalFileSystem(), self.uri
-        else:
-            system, root = _opened(self.url)
+        system, root = _opened(self.url)
         return system, f"{root.rstrip('/')}/{name}".rstrip("/")
 
     @property
     def url(self) -> str:
         """The URI as Arrow and Petastorm read it."""
+        scheme, _, rest = self.uri.partition(":")
+        if scheme in _S3:
+            return f"s3:{rest}"
         if not urlparse(self.uri).scheme:
             return f"file://{self.uri}"
         # Spark writes file:/x.
         return self.uri.replace("file:/", "file:///", 1) if _short(self.uri) else self.uri
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine's file system."""
+        return urlparse(self.url).scheme == "file"
 
     def folder(self, name: str) -> "Folder":
         """A folder in this one."""
@@ -70,15 +81,16 @@ class Folder:
             file.write(content)
         system.move(partial, path)
 
-    def local(self) -> Path:
-        """The folder on this machine; a copy of its files where it is elsewhere."""
-        system, path = self._at()
-        if isinstance(system, pafs.LocalFileSystem):
-            return Path(path)
-        copy = Path(tempfile.mkdtemp(prefix="nightshelf-"))
-        for name in self.names():
-            (copy / name).write_bytes(self.read(name))
-        return copy
+    @contextmanager
+    def local(self) -> Iterator[Path]:
+        """The folder on this machine: where it is elsewhere a copy of its files, for a while."""
+        if self.is_local:
+            yield Path(self._at()[1])
+            return
+        with tempfile.TemporaryDirectory(prefix="nightshelf-") as copy:
+            for name in self.names():
+                Path(copy, name).write_bytes(self.read(name))
+            yield Path(copy)
 
     def remove(self, name: str) -> None:
         """Removes a file; nothing where there is none."""
@@ -100,15 +112,30 @@ def checksum(content: bytes) -> str:
 
 def _opened(url: str) -> tuple[Any, str]:
     """The file system of a URL, and the path in it."""
+    parsed = urlparse(url)
+    if parsed.scheme == _HDFS:
+        return pafs.PyFileSystem(pafs.FSSpecHandler(_hdfs(url))), parsed.path
+    if parsed.scheme == "file":  # whose path may hold what a URL would have to escape
+        return pafs.LocalFileSystem(), url.removeprefix("file://")
     try:
         found: tuple[Any, str] = pafs.FileSystem.from_uri(url)
     except pa.ArrowInvalid:
         raise ConfigError(
-            f"{url}: models and training sets are read by Arrow, which knows file:, hdfs:, s3: and "
-            f"gs:, found {urlparse(url).scheme}:; change warehouse.root, or set ctr.enabled to "
-            "false"
+            f"{url}: models and training sets are read by Arrow, which knows file:, hdfs:, s3a: "
+            f"and gs:, found {parsed.scheme}:; change warehouse.root, or set ctr.enabled to false"
         ) from None
     return found
+
+
+def _hdfs(url: str) -> Any:
+    try:
+        from nightshelf.learning.hdfs import Hdfs  # an extra
+    except ImportError:
+        raise ConfigError(
+            f"{url}: models and training sets on HDFS need hdfs-native, which is not installed; "
+            "pip install 'nightshelf[hdfs]', on the executors, too"
+        ) from None
+    return Hdfs.of(url)
 
 
 def _short(uri: str) -> bool:

@@ -26,6 +26,7 @@ from nightshelf.columns import ITEM, RANK, SCORE, USER, VECTOR, Transform
 from nightshelf.errors import ConfigError
 from nightshelf.retrieval.kernel import Ints, Longs, Singles, best_items
 from nightshelf.retrieval.vectors import check_columns, matrix, with_copies
+from nightshelf.sending import send
 
 SEEN: Final = "seen"
 _FOUND: Final = f"{USER} string, {RANK} int, {ITEM} string, {SCORE} double"
@@ -64,7 +65,7 @@ def nearest_items(
         spark = users.sparkSession
         asking = with_copies("users", _spread(users), USER).transform(_with_seen(seen))
         lists = [
-            asking.mapInArrow(_task(spark.sparkContext.broadcast(block), n), _FOUND)
+            asking.mapInArrow(_task(send(spark.sparkContext, block), n), _FOUND)
             for block in _blocks(items, items_at_once)
         ]
         if not lists:

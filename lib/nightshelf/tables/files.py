@@ -10,6 +10,9 @@ from pyspark.sql import SparkSession
 
 from nightshelf.errors import RetryLaterError
 
+_IS_THERE = re.compile("AlreadyExists|AlreadyBeingCreated|RemoteFileChanged")
+"""How file systems say that a file is there: HDFS while another writes it, S3 as it is closed."""
+
 
 @dataclass(frozen=True)
 class FileInfo:
@@ -139,14 +142,14 @@ class Files:
         fs, where = self._at(path)
         try:
             stream = fs.create(where, not exclusive)
+            try:
+                stream.write(bytearray((json.dumps(value, sort_keys=True) + "\n").encode()))
+            finally:
+                stream.close()
         except Py4JJavaError as error:
-            if exclusive and "AlreadyExists" in str(error.java_exception.getClass().getName()):
+            if exclusive and _IS_THERE.search(str(error.java_exception.getClass().getName())):
                 return False
             raise
-        try:
-            stream.write(bytearray((json.dumps(value, sort_keys=True) + "\n").encode()))
-        finally:
-            stream.close()
         return True
 
     def first_line(self, path: str, encoding: str) -> str:

@@ -24,6 +24,7 @@ from nightshelf.learning.storage import Folder
 from nightshelf.text import networks
 from nightshelf.text.judging import judged
 from nightshelf.text.pairs import Pairs, batches, decoded, shard
+from nightshelf.text.weights import at_hand
 
 ROWS: Final = 4_096
 LONGEST_GRADIENT: Final = 1.0
@@ -54,10 +55,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class TextWork:
-    """One training job: the weights' folder, URIs of the training set and of the model's folder.
+    """One training job: the weights, URIs of the training set and of the model's folder.
 
-    teacher: the folder of a trained cross-encoder, whose probabilities are learnt in place of the
-    labels (Hinton et al. 2015); None: the labels.
+    weights: as `at_hand` takes them, since each rank finds them where it runs. teacher: those of a
+    trained cross-encoder, whose probabilities are learnt in place of the labels (Hinton et al.
+    2015); None: the labels.
     """
 
     weights: str
@@ -78,8 +80,12 @@ class FineTuning:
         self.settings, self.ranks = work.settings, ranks
         self.data, self.out = Folder(work.data), Folder(work.out)
         torch.manual_seed(self.settings.seed)  # the head of a classifier is new
-        self.network = self._network(Path(work.weights))
-        self.teacher = networks.Cross(Folder(work.teacher).local()) if work.teacher else None
+        with at_hand(work.weights) as weights:
+            self.network = self._network(weights)
+        self.teacher = None
+        if work.teacher:
+            with at_hand(work.teacher) as weights:
+                self.teacher = networks.Cross(weights)
         self.device = device_of(ranks)
         for network in (self.network, self.teacher):
             if network is not None:
@@ -252,6 +258,7 @@ def fit(work: TextWork, ranks: Ranks) -> dict[str, Any]:
         for name, value in judged(*training.answers(split)).items()
     }
     if ranks.rank == 0:
-        networks.save(training.network.module, Path(work.weights), training.out)
+        with at_hand(work.weights) as weights:
+            networks.save(training.network.module, weights, training.out)
     told = state.told(training.plan.rows)
     return {**told, "valid_ndcgs": state.values, "metrics": metrics}

@@ -39,14 +39,15 @@ class JudgeLoader:
         """Writes the eight-bit weights beside the others, where they are wanted."""
         folder = Folder(self.folder)
         if self.precision == "int8" and FILE not in folder.names():
-            folder.write(FILE, quantised(classifier(folder.local()), "logits"))
+            with folder.local() as where:
+                folder.write(FILE, quantised(classifier(where), "logits"))
 
     def __call__(self) -> Judge:
         """The model, on the threads that Spark gives its task."""
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-        where = Folder(self.folder).local()
-        tokenizer = Tokenizer(where, self.max_tokens)
-        logits = self._logits(where)
+        with Folder(self.folder).local() as where:
+            tokenizer = Tokenizer(where, self.max_tokens)
+            logits = self._logits(where)
 
         def judge(queries: Sequence[str], texts: Sequence[str]) -> NDArray[np.float32]:
             tokens = tokenizer.pairs(queries, texts)

