@@ -94,15 +94,12 @@ def _names(store: Store, file: FileInfo, values: Sequence[str]) -> bool:
 
 
 def _lines(store: Store, file: FileInfo) -> Iterator[str]:
-    if file.name.endswith(".parquet"):
-        frame: DataFrame = store.spark.read.parquet(literal(file.path))
-        rows = frame.select(F.to_json(F.struct(*frame.columns)).alias("value"))
-    elif file.size:
-        rows = store.spark.read.text(literal(file.path))
-    else:
+    if not file.name.endswith(".parquet"):
+        yield (store.files.read_bytes(file.path) or b"").decode(errors="replace")
         return
-    for row in rows.toLocalIterator():
-        yield row["value"] or ""
+    frame: DataFrame = store.spark.read.parquet(literal(file.path))
+    for row in frame.select(F.to_json(F.struct(*frame.columns)).alias("told")).toLocalIterator():
+        yield row["told"] or ""
 
 
 def _escaped(value: str) -> Iterator[str]:
