@@ -24,6 +24,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshelf.config import load
+from nightshelf.tables.files import Files
 from tests.cluster.nights import Night, arguments, digests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,7 +120,9 @@ class Submit:
         return subprocess.Popen(
             self.command(script, *arguments, **conf),
             cwd=self.folder,
-            env=bare_environment(SPARK_HOME=str(SPARK_HOME), **self.environment),
+            env=bare_environment(
+                SPARK_HOME=str(SPARK_HOME), SPARK_LOCAL_DIRS=str(self.folder), **self.environment
+            ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -217,6 +220,7 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]
     told = {
         "_SPARK_AUTH_SECRET": SECRET,
         "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_LOCAL_DIRS": str(folder),
         "SPARK_DAEMON_MEMORY": "256m",
         "SPARK_DAEMON_JAVA_OPTS": f"-Dlog4j2.configurationFile={log4j} {QUICK_START}",
     }
@@ -355,7 +359,9 @@ def local_night(
 
 
 @pytest.fixture(scope="session")
-def cluster_night(spark: SparkSession, cluster: Submit, packages: Packages, hdfs: Hdfs) -> Night:
+def cluster_night(
+    spark: SparkSession, cluster: Submit, standalone: Standalone, packages: Packages, hdfs: Hdfs
+) -> Night:
     """On the cluster, whose executors unpack their environment, with the warehouse on HDFS."""
     root, archive = f"{hdfs.uri}/warehouse", f"{hdfs.uri}/apps/environment.tar.gz"
     put(spark, packages.archive, archive)
@@ -365,6 +371,9 @@ def cluster_night(spark: SparkSession, cluster: Submit, packages: Packages, hdfs
         spark__pyspark__python="./environment/bin/python3.11",
     )  # fmt: skip
     assert ended.code == 0, ended.told
+    Files(spark).delete(archive)
+    for unpacked in standalone.folder.glob("worker-*/app-*/*/environment"):
+        shutil.rmtree(unpacked)  # 4 GB each
     assert ended.steps["train_ctr"]["decision"] == "promoted", ended.told
     assert ended.steps["train_text"]["status"] == "done", ended.told
     assert ended.steps["recommend"]["ranked_by"].startswith("dcn_v2-"), ended.told
