@@ -29,6 +29,7 @@ def step(ended: Ended) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_from_samples_to_lists(invoke: Invoke, shop: Shop) -> None:
     shop.configure(CONF)
     for day in range(10, 16):
