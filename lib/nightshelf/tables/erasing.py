@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from nightshelf.tables.contract import Table
 from nightshelf.tables.files import FileInfo, literal
 from nightshelf.tables.store import Store
+from nightshelf.tables.upkeep import vacuum
 
 _AT_ONCE: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
 _KEPT: Final = ("_last_checkpoint",)
@@ -56,7 +57,7 @@ def erase(store: Store, table: Table, matches: Column, changes: dict[str, Column
 def _forget(store: Store, delta: DeltaTable, table: Table) -> None:
     """Leaves the newest version alone: its files, a checkpoint of it, and one commit."""
     with store.setting(_AT_ONCE, "false"):
-        delta.vacuum(0.0)
+        vacuum(store, delta, 0.0)
     jvm: Any = store.spark._jvm
     log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
         store.spark._jsparkSession, store.path(table)

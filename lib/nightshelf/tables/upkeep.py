@@ -14,6 +14,9 @@ from nightshelf.tables.store import Store
 FEW_FILES: Final = 4
 """So many small files are left as they are."""
 
+LISTING_TASKS_A_CORE: Final = 4
+
+_LISTING = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
 _OPTIMIZE = "spark.databricks.delta.optimize.minFileSize"
 
 
@@ -46,9 +49,19 @@ def keep_up(
                 with store.telling(store.last_manifest(table)):
                     delta.delete(F.col(DS) < F.lit(first))
             _bring_together(store, delta, small_mb)
-            delta.vacuum(24.0 * vacuum_days)
+            vacuum(store, delta, 24.0 * vacuum_days)
     after = _files(store, table)
     return Kept(table.name, *before[:1], *after[:1], before[1], after[1], expired)
+
+
+def vacuum(store: Store, delta: DeltaTable, hours: float) -> None:
+    """Deletes files that no version of the last hours names; the caller holds the commit lock.
+
+    Delta lists folders in as many tasks as Spark's setting says, 10,000, however few they are.
+    """
+    tasks = LISTING_TASKS_A_CORE * store.spark.sparkContext.defaultParallelism
+    with store.setting(_LISTING, str(tasks)):
+        delta.vacuum(hours)
 
 
 def _expired(store: Store, table: Table, first: date | None) -> int:
