@@ -69,7 +69,7 @@ def test_columns_carry_their_source_where_names_meet() -> None:
 @pytest.mark.parametrize(
     ("source", "kind", "name", "told"),
     [
-        ("cross", "numeric", "wishes", "named item_cf, price_to_level"),
+        ("cross", "numeric", "wishes", "named item_cf, text_similarity, price_to_level"),
         ("context", "categorical", "weather", "named position"),
         ("user", "vector", "title", "user has categorical, numeric fields"),
         ("history", "sequence", "recent", "declare it"),

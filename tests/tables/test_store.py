@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from nightshelf.config import WarehouseConfig
 from nightshelf.errors import DataQualityError, MissingInputError
 from nightshelf.tables import ITEM_NEIGHBOURS, SERVING_RECOMMENDATIONS, Store
+from nightshelf.tables.commits import Commits
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 
@@ -195,7 +196,7 @@ def test_commits_that_are_not_kept_any_more_may_have_changed_anything(
     for item in "abc":
         store.publish(neighbours(spark, row(item, TUESDAY)), ITEM_NEIGHBOURS, TUESDAY)
     store.versions.clear()
-    kept = [commit for commit in store._commits(ITEM_NEIGHBOURS) if commit[0] != 1]
-    monkeypatch.setattr(Store, "_commits", lambda *_: iter(kept))
+    kept = Commits(tuple(c for c in store.commits(ITEM_NEIGHBOURS) if c.version != 1))
+    monkeypatch.setattr(Store, "commits", lambda *_: kept)
     assert store.changed_since(ITEM_NEIGHBOURS, 0) == date.min
     assert store.changed_since(ITEM_NEIGHBOURS, 1) == TUESDAY
