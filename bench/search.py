@@ -316,7 +316,7 @@ def _worth(config: SimulateConfig) -> tuple[dict[str, Scores], set[str]]:
     shop, last = world(config), config.days - 1
     dear = np.log(shop.price[:, last] / 20.0) * shop.elasticity
     liked = 1.0 / (1.0 + np.exp(-(0.5 * shop.quality + 0.5 - 0.3 * dear - 1.2)))
-    there = shop.on_sale(np.arange(config.items), np.full(config.items, config.days))
+    there = shop.on_sale(np.arange(config.items), np.full(config.items, last))
     liked = np.where(there & (shop.stock[:, last] > 0), liked, 0.0)
     worth, right = {}, set()
     for place, name in enumerate(shop.categories):
