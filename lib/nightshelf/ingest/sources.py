@@ -37,7 +37,7 @@ class Reader:
     def each(self, sources: Sequence[S], kind: str) -> Iterator[tuple[S, DataFrame]]:
         """Each of the sources of `sources.<kind>` with its rows, as `read` reads them."""
         for place in range(len(sources)):
-            source: S = sources[place]
+            source: S = sources[place]  # whose type enumerate would lose
             more: Sequence[str] = () if isinstance(source, ReviewSource) else source.attributes
             wanted = column_names([*source.columns.values(), *more, *source.keep])
             yield source, self.read(source, f"sources.{kind}.{place}", wanted)
