@@ -23,7 +23,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = build(
         SparkConfig(
             master="local[2]",
-            driver_memory="2g",
+            driver_memory="3g",
             shuffle_partitions=4,
             conf={
                 "spark.sql.warehouse.dir": str(warehouse),
@@ -33,6 +33,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
                 "spark.sql.files.minPartitionNum": "2",
                 # Uncompiled, they take longer than all else about a file.
                 "spark.databricks.delta.stats.collect": "false",
+                "spark.sql.ui.retainedExecutions": "10",
                 "spark.python.daemon.module": "tests.worker_daemon",
                 # Nor does the JVM's second compiler earn back here what it costs.
                 "spark.driver.extraJavaOptions": (
@@ -48,6 +49,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_logs() -> Iterator[None]:
+    """Delta keeps what it knows of each table for an hour: a gigabyte, after some hundred tests."""
+    yield
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        active._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ def files(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_shop_without_impressions(invoke: Invoke, shop: Shop) -> None:
     shop.configure(CONF)
     for day in range(10, 17):

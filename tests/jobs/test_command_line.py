@@ -86,7 +86,7 @@ def test_a_bug_ends_with_70_and_its_trace(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("nightshelf.jobs.ingest._check_schemas", broken)
+    monkeypatch.setattr("nightshelf.jobs.ingest.check_schemas", broken)
     ended = invoke("ingest", "--conf-file", shop.conf, *DS)
     assert ended.code == 70
     assert ended.error == "ZeroDivisionError: oops"

@@ -22,6 +22,7 @@ NIGHTS = [
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "ds", "read", "kept"), NIGHTS, ids=[n[0] for n in NIGHTS])
 def test_a_night_on_real_data(
     invoke: Invoke, store: Store, shared_data: Path, name: str, ds: str, read: int, kept: int

@@ -1,7 +1,9 @@
 """Old days, old versions and old models go; what is in use stays."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
@@ -10,8 +12,9 @@ from nightshelf.tables import (
     OPS_MODELS,
     SERVING_RECOMMENDATIONS,
     SILVER_EVENTS,
+    TABLES,
 )
-from tests.jobs.conftest import Invoke, Shop
+from tests.jobs.conftest import PLAIN, Invoke, Shop
 from tests.jobs.test_rollback import row
 
 KEEP_ONE = ("--set", "maintenance.history_days=7", "--set", "maintenance.small_file_mb=1")
@@ -76,3 +79,28 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     }  # fmt: skip
     assert {path.name for path in (warehouse / "training").iterdir()} == {"2026-11-23", "text"}
     assert (warehouse / "training" / "text" / "2026-11-23").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_month_of_nights_leaves_few_files(invoke: Invoke, shop: Shop) -> None:
+    month = [date(2026, 11, 24) + timedelta(days=n) for n in range(30)]
+    for day in month:
+        if day > month[0]:
+            rows = (f"u{u},i{(u + day.day) % 4},click,{day} 10:0{u}:00,9.5" for u in range(5))
+            shop.deliver(day.isoformat(), *rows)
+        told = ("--conf-file", shop.conf, "--ds", day.isoformat())
+        ended = invoke("nightly", *told, "--to", "recommend", *PLAIN)
+        assert ended.code == 0, ended.lines
+        if day.weekday() == 6:
+            assert invoke("maintain", *told).code == 0
+    assert not [*(shop.folder / "warehouse" / "_staging").rglob("*.parquet")]
+    week = 7
+    for table in TABLES:
+        if shop.store.version(table) is None:
+            continue
+        live = len(shop.store.read(table).inputFiles())
+        steps = 12  # rows that a night appends to a table of records, at most
+        most = {True: len(month) + 2, False: (week + 1) * steps}[table.daily]
+        assert live <= most, table.name
+    assert len(shop.store.read(SERVING_RECOMMENDATIONS).inputFiles()) == 1

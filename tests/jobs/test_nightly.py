@@ -50,6 +50,7 @@ def arguments(root: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_night_without_data_of_ones_own(
     invoke: Invoke, spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def prepared(night: Night, spark: SparkSession) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_shops_search(
     invoke: Invoke, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +152,7 @@ def test_an_index_without_a_given_file(invoke: Invoke, tmp_path: Path) -> None:
     night = Night(invoke, tmp_path / "shop", save(tmp_path / "weights"))
     small = ("simulate.users=20", "simulate.items=12", "simulate.days=2")
     night("simulate_shop", *small)
-    night("ingest", *small)
+    night("ingest", *small, "ingest.accept_missing_day=true")
     ended = invoke("build_search_index", *night.arguments(*small, "search.given=/nowhere.txt"))
     assert ended.code == 66
     assert "search.given: no file /nowhere.txt" in ended.error
