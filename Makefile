@@ -1,11 +1,13 @@
 # Every target sets up what it needs first, and only what is missing.
 CONF ?= conf/local.yaml
+# Processes that share the tests: each has a Spark session of its own, and wants 5 GiB.
+WORKERS ?= 2
 PYTHON := .venv/bin/python
 ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,11 +28,12 @@ airflow: setup  ## Runs Airflow on this machine with the DAGs of airflow_dags: [
 	@PORT=$(or $(PORT),8080) scripts/airflow.sh
 
 test: setup  ## Runs every test that takes no long preparation, and says what it left out
-	@$(PYTHON) -m pytest -m "not (long or airflow or cluster)"
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m "not (long or airflow or cluster)"
 
 test-all: setup  ## Runs every test that this machine can run
 	@scripts/airflow.sh install
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m "not (airflow or cluster)"
+	@$(PYTHON) -m pytest -m "airflow or cluster"
 
 test-airflow: setup  ## Runs the DAGs' tests: whole nights by Airflow
 	@scripts/airflow.sh install
@@ -50,6 +53,9 @@ check: setup  ## Lints, checks format and types, and the order of the layers
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+audit: setup  ## Looks the locked packages up among known vulnerabilities; asks the network
+	@scripts/audit.sh
 
 bench-night: setup  ## Measures a night of a million events: bench/results/night.json
 	@$(PYTHON) bench/night.py

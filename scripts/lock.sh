@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Writes requirements.lock and scripts/horovod.lock from the pins in setup.py, and Airflow's own lock from
-# airflow_dags/requirements.in; keeps the versions that are locked already. With the uv that set-up keeps in the cache, else the one on the PATH.
+# Writes requirements.lock and scripts/horovod.lock from the pins in setup.py, and the locks of Airflow and
+# of pip-audit from the files beside them; keeps the versions that are locked already. With the uv that set-up
+# keeps in the cache, else the one on the PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="${XDG_CACHE_HOME:-$HOME/.cache}/nightshelf/uv-$(sed -n 's/^uv==\([^ ]*\).*/\1/p' scripts/uv.lock)/bin:$PATH"
@@ -23,3 +24,5 @@ curl -fsSL --max-time 20 -o "$constraints" \
   { echo "lock: Airflow's constraints could not be fetched; resolving without them" >&2; : >"$constraints"; }
 uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 -c "$constraints" \
   airflow_dags/requirements.in -o airflow_dags/requirements.lock
+uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 scripts/audit.in \
+  -o scripts/audit.lock
