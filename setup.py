@@ -65,6 +65,7 @@ setup(
             "pandas-stubs==2.2.3.250527",
             "pre-commit==4.7.0",
             "pytest==9.2.0",
+            "pytest-xdist==3.8.0",
             "ruff==0.17.6",
             "types-PyYAML==6.0.12.20261113",
         ],

@@ -174,6 +174,7 @@ def test_a_user_with_the_whole_catalogue(frame: Frame, weighted: bool) -> None:
     [("cosine", "CosineRecommender"), ("tfidf", "TFIDFRecommender"), ("bm25", "BM25Recommender")],
 )
 @pytest.mark.filterwarnings("ignore:Method expects CSR input")
+@pytest.mark.long
 def test_equals_implicit_on_ml_1m(
     spark: SparkSession, shared_data: Any, similarity: Similarity, peer: str
 ) -> None:

@@ -186,6 +186,7 @@ def test_the_recall_of_known_towers(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_ranks_count_and_judge_as_one(spark: SparkSession, tmp_path: Path) -> None:
     data = training_set(tmp_path / "samples", rows=400, groups=4)
     # Batches of four rows: now and then a rank has no positive.

@@ -40,6 +40,7 @@ def test_a_day_that_was_not_delivered(invoke: Invoke, nights: Shop) -> None:
     assert held.error.startswith("events: 0 of 2026-11-25, expected at least 0.5 of the 10")
 
 
+@pytest.mark.long
 def test_an_empty_day_leaves_no_one_without_a_list(invoke: Invoke, nights: Shop) -> None:
     nights.deliver("2026-11-25")
     ended = invoke("nightly", *PLAIN, "--conf-file", nights.conf, "--ds", "2026-11-25")
@@ -81,6 +82,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.long
 def test_hostile_names_are_names(invoke: Invoke, shop: Shop) -> None:
     """Of users, items and titles; they come out as they went in, and nothing else happens."""
     shop.configure(
@@ -166,6 +168,7 @@ def test_a_model_elsewhere_is_not_looked_at(invoke: Invoke, nights: Shop, path: 
     assert nights.store.digest(SERVING_RECOMMENDATIONS) == lists
 
 
+@pytest.mark.long
 def test_another_pseudonym_key_is_noticed(
     invoke: Invoke, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

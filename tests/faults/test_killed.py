@@ -42,6 +42,7 @@ def killed(shop: Shop, table: str) -> int:
     ).returncode
 
 
+@pytest.mark.long
 def test_a_killed_driver_leaves_the_old_list_and_a_rerun_repairs(
     invoke: Invoke, shop: Shop
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_killed_driver_leaves_the_old_list_and_a_rerun_repairs(
     assert not list((shop.folder / "warehouse" / "_staging").glob("*/*"))
 
 
+@pytest.mark.long
 def test_of_two_nights_at_once_one_is_told_that_the_lock_is_held(
     invoke: Invoke, shop: Shop
 ) -> None:

@@ -85,6 +85,7 @@ def hit(out: Path, rank: int, blow: signal.Signals) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_rank_costs_time_and_nothing_else(
     launch: Callable[..., Ended], data: Path, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_killed_rank_costs_time_and_nothing_else(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_rank_that_hangs_is_given_up(launch: Callable[..., Ended], tmp_path: Path) -> None:
     stopped = tmp_path / "checkpoints" / "step-000000014.json"
     blow = when_there(stopped, lambda: hit(tmp_path, 1, signal.SIGSTOP))

@@ -1,11 +1,14 @@
 """A job for each day of a range: stopped by a bad day, going on after it."""
 
+import pytest
+
 from nightshelf.tables import ITEM_NEIGHBOURS, OPS_JOB_RUNS
 from tests.jobs.conftest import PLAIN, Invoke, Shop
 
 RANGE = ("--ds-from", "2026-11-22", "--ds-to", "2026-11-24")
 
 
+@pytest.mark.long
 def test_a_backfill_goes_on_where_it_stopped(invoke: Invoke, shop: Shop) -> None:
     conf = ("--conf-file", shop.conf, *PLAIN)
     bad = shop.folder / "log" / "2026-11-23.csv"

@@ -2,12 +2,15 @@
 
 from datetime import date
 
+import pytest
+
 from nightshelf.tables import ITEM_NEIGHBOURS
 from tests.jobs.conftest import Invoke, Shop
 
 DAY8 = date(2026, 11, 8)
 
 
+@pytest.mark.long
 def test_auto_builds_what_the_last_days_speak_for_and_says_so(invoke: Invoke, shop: Shop) -> None:
     shop.configure("evaluate: {horizon_days: 2}\n")
     for day in range(1, 9):

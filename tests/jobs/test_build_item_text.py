@@ -34,6 +34,7 @@ def name_items(shop: Shop, **changed: str) -> None:
     (shop.folder / "items.csv").write_text("\n".join(["item,title,description", *rows]))
 
 
+@pytest.mark.long
 def test_only_new_texts_are_encoded(invoke: Invoke, texts: Shop) -> None:
     first = night(invoke, texts, DAY_1, "ingest", "build_item_text")["build_item_text"]
     assert first["encoded"] == 5

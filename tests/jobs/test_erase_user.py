@@ -69,6 +69,7 @@ def test_nothing_of_an_erased_user_is_left(invoke: Invoke, known: Shop) -> None:
     assert known.store.read(GOLD_RECOMMENDATIONS, on=date(2026, 11, 23)).count() > 0
 
 
+@pytest.mark.long
 def test_an_erased_user_stays_out_of_later_nights(invoke: Invoke, known: Shop) -> None:
     conf = ("--conf-file", known.conf)
     assert invoke("erase_user", *conf, "--ds", "2026-11-24", "--user", WHO).code == 0

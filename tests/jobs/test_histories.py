@@ -52,6 +52,7 @@ def settled(ended: Ended) -> str | None:
     return next(line for line in ended.lines if line["event"] == "step").get("settled")
 
 
+@pytest.mark.long
 def test_settled_nights_equal_full_builds(invoke: Invoke, nights: Shop) -> None:
     ingest(invoke, nights, 8)
     decay = ("--set", "item_cf.half_life_days=1.5")  # so that the days that share sums run out
@@ -65,6 +66,7 @@ def test_settled_nights_equal_full_builds(invoke: Invoke, nights: Shop) -> None:
     assert used == [f"2026-11-{day - 1:02d}" for day in range(6, 9)]
 
 
+@pytest.mark.long
 def test_sums_are_used_until_much_has_come_since(
     invoke: Invoke, nights: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +82,7 @@ def test_sums_are_used_until_much_has_come_since(
     assert nights.store.version(OPS_HISTORY_TOTALS) == 0
 
 
+@pytest.mark.long
 def test_sums_of_days_that_changed_are_not_used(invoke: Invoke, nights: Shop) -> None:
     ingest(invoke, nights, 5)
     before, _ = built(invoke, nights, 5, *SETTLED)

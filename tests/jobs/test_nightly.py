@@ -150,6 +150,7 @@ def test_shuffled_and_repeated_input_gives_the_same_tables(invoke: Invoke, shop:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_older_night_run_again_changes_its_own_day_only(invoke: Invoke, shop: Shop) -> None:
     for ds in ("2026-11-23", "2026-11-24"):
         assert invoke("nightly", *PLAIN, "--conf-file", shop.conf, "--ds", ds).code == 0
@@ -180,6 +181,7 @@ def _day(day: int) -> "object":
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, shop: Shop) -> None:
     conf = (*PLAIN, "--conf-file", shop.conf)
     early = invoke("evaluate", *conf, "--ds", "2026-11-23")

@@ -1,5 +1,6 @@
 """Past lists made again from what they were made of."""
 
+import pytest
 import yaml
 
 from nightshelf.tables import OPS_JOB_RUNS
@@ -11,6 +12,7 @@ def run_of(shop: Shop, day: int) -> str:
     return next(str(row["run_id"]) for row in runs if row["ds"].day == day)
 
 
+@pytest.mark.long
 def test_a_past_list_is_made_again(invoke: Invoke, nights: Shop) -> None:
     conf = ("--conf-file", nights.conf, "--set", "recommend.k=4")  # today's settings are no matter
     first, second = run_of(nights, 23), run_of(nights, 24)

@@ -68,6 +68,7 @@ def test_reviews_become_features_and_texts(invoke: Invoke, reviewed: Shop) -> No
     assert "sentiment" not in numbers["i2"]
 
 
+@pytest.mark.long
 def test_only_new_reviews_are_scored(invoke: Invoke, reviewed: Shop) -> None:
     night(invoke, reviewed, DAY_1, "ingest", "score_reviews")
     hostile = '"<b>Great</b> ""size""; \'; DROP TABLE reviews; -- ☕ кофе"'
@@ -99,6 +100,7 @@ def test_only_new_reviews_are_scored(invoke: Invoke, reviewed: Shop) -> None:
     assert numbers["i0"]["reviews"] == 11
 
 
+@pytest.mark.long
 def test_dry_runs_and_too_few_or_senseless_reviews(invoke: Invoke, reviewed: Shop) -> None:
     told = night(invoke, reviewed, DAY_1, "ingest")
     assert told["ingest"]["reviews"] == 20

@@ -131,6 +131,7 @@ def test_sources_seeds_and_reasons(frame: Frame) -> None:
     assert new["pot"]["score"] == 0.0
 
 
+@pytest.mark.long
 def test_what_similar_users_want_is_added(frame: Frame) -> None:
     log = [
         ("ann", "pan", "click", 1), ("bob", "pan", "click", 1), ("bob", "tie", "cart", 2),
@@ -184,6 +185,7 @@ def test_what_nobody_wanted_lately_is_no_trend(frame: Frame) -> None:
     assert new[0]["reason"] == "A favourite of our shoppers"
 
 
+@pytest.mark.long
 def test_what_the_towers_find_is_added(frame: Frame) -> None:
     def tastes(catalogue: DataFrame, excluded: DataFrame, n: int) -> DataFrame:
         assert "old" not in {row["item_id"] for row in catalogue.collect()}
@@ -212,6 +214,7 @@ def test_what_the_towers_find_is_added(frame: Frame) -> None:
     assert "two_tower" not in {row["source"] for row in ann(off, tastes).values()}
 
 
+@pytest.mark.long
 def test_items_of_similar_texts_are_added(frame: Frame) -> None:
     alike = frame(NEIGHBOURS, [("hat", 1, "pot", 0.8, 0), ("hat", 2, "old", 0.9, 0)])
 

@@ -159,6 +159,7 @@ def test_no_number_stops_it(weights: Path, data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_ranks_learn_what_one_does(
     spark: SparkSession, weights: Path, data: Path, tmp_path: Path
 ) -> None:
