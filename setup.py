@@ -57,6 +57,7 @@ setup(
         "hdfs": ["hdfs-native==0.14.7"],
         # Checks, tests and benchmarks; implicit is what results are compared with.
         "dev": [
+            "filelock==4.2.12",
             "hypothesis==6.170.15",
             "implicit==0.7.3",
             "import-linter==2.16",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from pyspark.sql import SparkSession
 
 from nightshelf.config import WarehouseConfig
@@ -108,9 +109,25 @@ def shop(tmp_path: Path, spark: SparkSession) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def two_nights(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Shop:
-    """The shop after the nights of the 23rd and the 24th; for `copied` alone to read."""
-    made = small_shop(tmp_path_factory.mktemp("two-nights"), spark)
+def two_nights(
+    tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, worker_id: str
+) -> Shop:
+    """The shop after the nights of the 23rd and the 24th; for `nights` alone to read.
+
+    Made once, by whichever process of the tests comes first.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "two-nights"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            _make_two_nights(folder.with_suffix(".part"), spark)
+            folder.with_suffix(".part").rename(folder)
+    return Shop(folder, spark)
+
+
+def _make_two_nights(folder: Path, spark: SparkSession) -> None:
+    folder.mkdir()
+    made = small_shop(folder, spark)
     with pytest.MonkeyPatch.context() as patch:
         for day in ("2026-11-23", "2026-11-24"):
             told = ["--conf-file", made.conf, "--ds", day, "--to", "recommend", *PLAIN, *FEW]
@@ -118,7 +135,6 @@ def two_nights(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) ->
             with pytest.raises(SystemExit) as ended:
                 importlib.import_module("nightshelf.jobs.nightly").main()
             assert not ended.value.code
-    return made
 
 
 @pytest.fixture
