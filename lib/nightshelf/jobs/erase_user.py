@@ -102,7 +102,7 @@ def _concerned(run: Run, digest: str) -> Iterator[tuple[Table, tuple[Column, dic
 
 def _remember(run: Run, digest: str) -> None:
     row = (digest, run.ds, run.run_id, datetime.now(UTC))
-    run.store.append(run.spark.createDataFrame([row], OPS_ERASED_USERS.schema), OPS_ERASED_USERS)
+    run.store.append_row(row, OPS_ERASED_USERS)
 
 
 def _forget_models(run: Run, known: str) -> None:

@@ -83,4 +83,4 @@ def record(
         config_hash(run.config, *sections),
         str(run.store.manifest["code_version"]),
     )
-    run.store.append(run.spark.createDataFrame([row], OPS_MODELS.schema), OPS_MODELS)
+    run.store.append_row(row, OPS_MODELS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 
 import click
 from pyspark.sql import Row
@@ -94,16 +95,14 @@ def _body(arguments: Arguments) -> Outcome:
         raise ConfigError(
             "--run-id is missing: name the run whose lists to make again; jobs/status.py lists them"
         )
-
-    def run(run: Run) -> None:
-        replay(run, run_id, step)
-
-    return execute(Job("replay", run), start(arguments, "replay"))
+    job = Job("replay", partial(replay, run_id=run_id, step=step))
+    return execute(job, start(arguments, job.name))
 
 
 def _day(extra: Mapping[str, str | None]) -> date | None:
     """A run's id begins with its day."""
-    return parse_ds((extra["past"] or "")[:10], "--run-id") if extra["past"] else None
+    past = extra["past"]
+    return parse_ds(past[:10], "--run-id") if past else None
 
 
 main = command(

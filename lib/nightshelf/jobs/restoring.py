@@ -36,8 +36,7 @@ def restore_model(run: Run, model_id: str) -> None:
         "told_at": datetime.now(UTC),  # tells decisions of one day apart
     }
     if not run.dry_run:
-        values = [row[column.name] for column in OPS_MODELS.columns]
-        run.store.append(run.spark.createDataFrame([values], OPS_MODELS.schema), OPS_MODELS)
+        run.store.append_row([row[column.name] for column in OPS_MODELS.columns], OPS_MODELS)
     run.rows_out = 1
     _tell(run, models, trained, replaced)
 

@@ -106,7 +106,7 @@ def _write_row(run: Run, outcome: Outcome) -> None:
     )
     try:
         _keep_config(run)
-        run.store.append(run.spark.createDataFrame([row], OPS_JOB_RUNS.schema), OPS_JOB_RUNS)
+        run.store.append_row(row, OPS_JOB_RUNS)
     except Exception as error:
         # The record must not hide how the run itself ended.
         logger().warning("no row written to ops.job_runs", why=f"{type(error).__name__}: {error}")

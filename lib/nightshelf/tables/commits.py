@@ -1,7 +1,7 @@
 """What the commits of a table tell: who published which days, with how many rows."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -21,8 +21,6 @@ SAME_ROWS: Final = (
 
 _NO_TELLING: Final = date.min.isoformat()
 
-Manifest = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Commit:
@@ -40,9 +38,9 @@ class Commits:
     commits: tuple[Commit, ...]
 
     @staticmethod
-    def of(spark: SparkSession, path: str, newest: int | None = None) -> "Commits":
-        """Of the table at a path; its `newest` so many, or all."""
-        history = DeltaTable.forPath(spark, path).history(newest)
+    def of(spark: SparkSession, path: str) -> "Commits":
+        """Of the table at a path."""
+        history = DeltaTable.forPath(spark, path).history()
         rows = history.select("version", "operation", "userMetadata").collect()
         return Commits(tuple(Commit(v, o, dict(json.loads(told or "{}"))) for v, o, told in rows))
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -34,8 +34,11 @@ _ROW_GROUP: Final = "parquet.block.size"
 _PROMISE: Final = "contract"
 _COMMIT = re.compile(r"^(\d{20})\.json$")
 
-Check = Callable[[DataFrame], Mapping[str, float]]
-"""A staged result -> figures for the manifest; raises DataQualityError where they are wrong."""
+Check = Callable[[DataFrame, int], Mapping[str, float]]
+"""A staged result, its number of rows -> figures for the manifest.
+
+Raises DataQualityError where they are wrong.
+"""
 
 
 @dataclass
@@ -214,7 +217,7 @@ class Store:
             self.stage(conform(frame, table), staging)
             staged = self.spark.read.schema(table.schema).parquet(literal(staging))
             rows = audit(staged, [f.path for f in self._staged(staging)], table, since, ds)
-            manifest |= {"rows": rows} | ({"audits": dict(check(staged))} if check else {})
+            manifest |= {"rows": rows} | ({"audits": dict(check(staged, rows))} if check else {})
             if self.pinned:
                 self.digests[table.name] = digest(staged, ignore=table.lineage)
             if not self.dry_run:
@@ -231,6 +234,10 @@ class Store:
         """Adds rows to a table of records, which no rerun replaces."""
         with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
             conform(frame, table).write.format("delta").mode("append").save(self.path(table))
+
+    def append_row(self, row: Sequence[Any], table: Table) -> None:
+        """Adds one row, its values in the order of the columns, to a table of records."""
+        self.append(self.spark.createDataFrame([row], table.schema), table)
 
     def stage(self, frame: DataFrame, staging: str) -> None:
         """Computes the frame once, where no reader looks."""

@@ -40,7 +40,7 @@ def keep_up(
     Versions that were replaced in the last `vacuum_days` days can be read still. Readers are not
     disturbed. A dry run counts the rows that would go.
     """
-    before = _files(store, table)
+    files_before, bytes_before = _files(store, table)
     expired = _expired(store, table, first)
     if not store.dry_run:
         delta = DeltaTable.forPath(store.spark, store.path(table))
@@ -50,8 +50,8 @@ def keep_up(
                     delta.delete(F.col(DS) < F.lit(first))
             _bring_together(store, delta, small_mb)
             vacuum(store, delta, 24.0 * vacuum_days)
-    after = _files(store, table)
-    return Kept(table.name, *before[:1], *after[:1], before[1], after[1], expired)
+    files_after, bytes_after = _files(store, table)
+    return Kept(table.name, files_before, files_after, bytes_before, bytes_after, expired)
 
 
 def vacuum(store: Store, delta: DeltaTable, hours: float) -> None:
