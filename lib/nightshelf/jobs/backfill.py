@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import click
 from rich.console import Console
-from rich.table import Table as Grid
 
 from nightshelf.config import config_hash
 from nightshelf.errors import ConfigError, NightshelfError
 from nightshelf.jobs import nightly
+from nightshelf.jobs.printed import grid
 from nightshelf.runs import Run
 from nightshelf.runs.cli import Arguments, Extra, command, start
 from nightshelf.runs.logs import logger
@@ -71,15 +71,14 @@ def _ran(run: Run, job: str) -> Outcome:
 
 def _show(job: str, days: list[date], told: dict[str, Any]) -> None:
     """A row a day: how it went, or that it has not been run."""
-    grid = Grid(title=f"{job}, {days[0]} to {days[-1]}", title_justify="left")
-    for name in ("ds", "status", "seconds", "rows out", "run id", "message"):
-        grid.add_column(name, justify="right" if name in ("seconds", "rows out") else "left")
+    names = ("ds", "status", "seconds", "rows out", "run id", "message")
+    shown = grid(f"{job}, {days[0]} to {days[-1]}", *names, numbers=("seconds", "rows out"))
     for day in days:
         row = told.get(day.isoformat())
         if row is None:
-            grid.add_row(day.isoformat(), "not done")
+            shown.add_row(day.isoformat(), "not done")
         else:
-            grid.add_row(
+            shown.add_row(
                 day.isoformat(),
                 row["status"],
                 f"{row['seconds']:.1f}",
@@ -87,7 +86,7 @@ def _show(job: str, days: list[date], told: dict[str, Any]) -> None:
                 row["run_id"],
                 row["message"] or "",
             )
-    Console().print(grid, markup=False)
+    Console().print(shown, markup=False)
     done = sum(day.isoformat() in told for day in days)
     Console().print(f"{done} of {len(days)} days done", markup=False)
 

@@ -9,13 +9,13 @@ import click
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from rich.console import Console
-from rich.table import Table as Grid
 
 from nightshelf.columns import USER
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.features.encoding import FILES, FOLDER, Encoding
 from nightshelf.ingest.erased import digest_of
 from nightshelf.ingest.pseudonyms import pseudonym_of
+from nightshelf.jobs.printed import grid
 from nightshelf.learning.storage import Folder
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import Arguments, command, start
@@ -124,13 +124,12 @@ def _models_that_know(run: Run, known: str) -> Iterator[tuple[Folder, Encoding]]
 
 def _show(left: list[Trace], models: list[str], dry_run: bool) -> None:
     """The proof: what is still found, table by table."""
-    grid = Grid(title="What is found of the user" + ("" if dry_run else ", after it was erased"))
-    grid.title_justify = "left"
-    for name in ("table", "rows", "rows in files of any version", "files of the log"):
-        grid.add_column(name, justify="left" if name == "table" else "right")
+    title = "What is found of the user" + ("" if dry_run else ", after it was erased")
+    numbers = ("rows", "rows in files of any version", "files of the log")
+    shown = grid(title, "table", *numbers, numbers=numbers)
     for found in left:
-        grid.add_row(found.table, *map(str, (found.rows, found.rows_in_files, found.log_files)))
-    Console().print(grid, markup=False)
+        shown.add_row(found.table, *map(str, (found.rows, found.rows_in_files, found.log_files)))
+    Console().print(shown, markup=False)
     for model in models:
         Console().print(f"known to {model}", markup=False, highlight=False)
 

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table as Grid
 
 from nightshelf.columns import DS
+from nightshelf.jobs.printed import grid
 from nightshelf.ranking.registry import KINDS, in_use, located
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
@@ -114,18 +114,17 @@ def _day_of(name: str) -> date | None:
 
 def _show(found: list[Kept], folders: list[str], dry_run: bool) -> None:
     title = "What maintenance would do" if dry_run else "What maintenance did"
-    grid = Grid(title=title, title_justify="left")
-    for name in ("table", "files", "MB", "rows expired"):
-        grid.add_column(name, justify="left" if name == "table" else "right")
+    numbers = ("files", "MB", "rows expired")
+    shown = grid(title, "table", *numbers, numbers=numbers)
     for kept in found:
-        grid.add_row(
+        shown.add_row(
             kept.table,
             f"{kept.files_before:,} -> {kept.files_after:,}",
             f"{kept.bytes_before / 2**20:,.1f} -> {kept.bytes_after / 2**20:,.1f}",
             f"{kept.rows_expired:,}",
         )
     console = Console()
-    console.print(grid, markup=False)
+    console.print(shown, markup=False)
     for folder in folders:
         console.print(f"{'old' if dry_run else 'removed'}: {folder}", markup=False, highlight=False)
 

@@ -4,9 +4,9 @@ from datetime import date
 
 from pyspark.sql import DataFrame
 from rich.console import Console
-from rich.table import Table as Grid
 
 from nightshelf.columns import DS, MODEL_ID
+from nightshelf.jobs.printed import grid
 from nightshelf.ranking.registry import KINDS, in_use, newest_first
 from nightshelf.runs.cli import Arguments, command, start
 from nightshelf.runs.record import Outcome
@@ -24,12 +24,11 @@ FIGURES = {
 def show_models(models: DataFrame, ds: date, console: Console) -> None:
     """Prints [ops.models] up to ds, the newest decision first; `*` marks those that stand."""
     current = [in_use(models, ds, kind) for kind in KINDS]
-    grid = Grid(title="Models, the newest decision first", title_justify="left")
-    for name in ("", "model", "kind", "ds", "status", *FIGURES, "why"):
-        grid.add_column(name, justify="right" if name in FIGURES else "left", overflow="fold")
+    names = ("", "model", "kind", "ds", "status", *FIGURES, "why")
+    shown = grid("Models, the newest decision first", *names, numbers=FIGURES)
     for row in models.where(models[DS] <= ds).orderBy(*newest_first()).collect():
         figures = [row["metrics"].get(metric) for metric in FIGURES.values()]
-        grid.add_row(
+        shown.add_row(
             "*" if row in current else "",
             row[MODEL_ID],
             row["kind"],
@@ -38,7 +37,7 @@ def show_models(models: DataFrame, ds: date, console: Console) -> None:
             *("" if value is None else f"{value:.4f}" for value in figures),
             row["why"],
         )
-    console.print(grid, markup=False)
+    console.print(shown, markup=False)
 
 
 def _body(arguments: Arguments) -> Outcome:

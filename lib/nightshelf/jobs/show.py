@@ -3,10 +3,10 @@
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from rich.console import Console
-from rich.table import Table as Grid
 
 from nightshelf.columns import EVENT_TS, ITEM, NEW_USER, RANK, REASON, SCORE, SOURCE, TITLE, USER
 from nightshelf.feedback import positive_events
+from nightshelf.jobs.printed import grid
 from nightshelf.ranking.candidates import ITEM_CF
 from nightshelf.runs import Run
 from nightshelf.tables import GOLD_RECOMMENDATIONS, SILVER_EVENTS, SILVER_ITEMS, TABLES
@@ -29,15 +29,14 @@ def show(run: Run, console: Console) -> None:
     history = _history(run, shoppers, items)
     for shopper in shoppers:
         latest = "; ".join(history.get(shopper, ()))
-        grid = Grid(title=f"For {shopper}, who lately chose {latest}", title_justify="left")
-        for name in ("rank", "item", "title", "score", "reason"):
-            grid.add_column(name, justify="right" if name in ("rank", "score") else "left")
+        title = f"For {shopper}, who lately chose {latest}"
+        titled = grid(title, "rank", "item", "title", "score", "reason", numbers=("rank", "score"))
         for row in shown:
             if row[USER] == shopper:
-                grid.add_row(
+                titled.add_row(
                     str(row[RANK]), row[ITEM], row[TITLE] or "", f"{row[SCORE]:.3f}", row[REASON]
                 )
-        console.print(grid, markup=False)
+        console.print(titled, markup=False)
     console.print(f"\nThe tables are under {run.store.root}:", markup=False, highlight=False)
     for table in TABLES:
         if run.store.version(table) is not None:
@@ -84,13 +83,12 @@ def show_evaluation(rows: DataFrame, console: Console) -> None:
     """
     told = {(r["metric"], r["model"]): r for r in rows.where("segment = 'all'").collect()}
     models = sorted({model for _, model in told})
-    grid = Grid(title="The lists against what users did next", title_justify="left")
-    for name in ("metric", *models, "of"):
-        grid.add_column(name, justify="left" if name == "metric" else "right")
+    numbers = (*models, "of")
+    titled = grid("The lists against what users did next", "metric", *numbers, numbers=numbers)
     for metric in sorted({metric for metric, _ in told}, key=_by_name_and_k):
         cells = [told[metric, model] for model in models]
-        grid.add_row(metric, *map(_with_bounds, cells), f"{cells[0]['n']:,}")
-    console.print(grid, markup=False)
+        titled.add_row(metric, *map(_with_bounds, cells), f"{cells[0]['n']:,}")
+    console.print(titled, markup=False)
 
 
 def _by_name_and_k(metric: str) -> tuple[str, int]:

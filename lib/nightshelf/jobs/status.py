@@ -9,10 +9,10 @@ import click
 from pyspark.sql import Row, Window
 from pyspark.sql import functions as F
 from rich.console import Console
-from rich.table import Table as Grid
 
 from nightshelf.columns import DS, RUN_ID
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
+from nightshelf.jobs.printed import grid
 from nightshelf.jobs.serving import SERVED
 from nightshelf.runs import Run
 from nightshelf.runs.cli import Arguments, command, start
@@ -94,19 +94,19 @@ def _told(row: Row) -> dict[str, Any]:
 def show(told: dict[str, Any], console: Console) -> None:
     """Prints it as three tables."""
     console.print(f"{told['root']} as of {told['ds']}\n", markup=False, highlight=False)
-    _grid(
+    _table(
         console,
         "Published",
         told["published"],
         ("table", "ds", "days_old", "rows", "job"),
     )
-    _grid(
+    _table(
         console,
         "The last run of each job",
         told["jobs"],
         ("job", "ds", "status", "started", "seconds", "rows_out", "run_id"),
     )
-    _grid(
+    _table(
         console,
         f"Failed in the last {DAYS} days",
         told["failures"],
@@ -114,21 +114,19 @@ def show(told: dict[str, Any], console: Console) -> None:
     )
 
 
-NUMBERS: Final = ("days_old", "rows", "version", "exit_code", "seconds", "rows_out")
+NUMBERS: Final = ("days old", "rows", "exit code", "seconds", "rows out")
 
 
-def _grid(console: Console, title: str, rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
+def _table(
+    console: Console, title: str, rows: list[dict[str, Any]], names: tuple[str, ...]
+) -> None:
     if not rows:
         console.print(f"{title}: nothing\n", markup=False)
         return
-    grid = Grid(title=title, title_justify="left")
-    for name in names:
-        grid.add_column(
-            name.replace("_", " "), justify="right" if name in NUMBERS else "left", overflow="fold"
-        )
+    shown = grid(title, *(name.replace("_", " ") for name in names), numbers=NUMBERS)
     for row in rows:
-        grid.add_row(*(_cell(row[name]) for name in names))
-    console.print(grid, markup=False)
+        shown.add_row(*(_cell(row[name]) for name in names))
+    console.print(shown, markup=False)
     console.print()
 
 
