@@ -28,7 +28,7 @@ from pyspark.sql import functions as F
 from report import RESULTS, ROOT, Watched, watch, write
 
 from nightshelf.config import SparkConfig, load
-from nightshelf.evaluation.ranking_metrics import user_metrics
+from nightshelf.evaluation.figures import user_metrics
 from nightshelf.evaluation.relevant import relevant
 from nightshelf.session import build
 

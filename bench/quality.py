@@ -30,7 +30,7 @@ from nightshelf.cf.similarities import Similarity
 from nightshelf.cf.user_based import Likeness, best_of_similar_users
 from nightshelf.columns import Transform
 from nightshelf.config import SparkConfig
-from nightshelf.evaluation.ranking_metrics import user_metrics
+from nightshelf.evaluation.figures import user_metrics
 from nightshelf.session import build
 
 DATA = ROOT.parent / "shared" / "data"

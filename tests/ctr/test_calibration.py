@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from nightshelf.ctr.calibrating import fit
 from nightshelf.ctr.calibration import Calibration, Kind
-from nightshelf.ctr.metrics import metrics
 from nightshelf.errors import DataQualityError
+from nightshelf.metrics import metrics
 
 KINDS = get_args(Kind)
 FITTED = ("isotonic", "platt")

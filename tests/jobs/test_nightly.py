@@ -196,8 +196,8 @@ def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, shop: Shop) ->
     assert "ndcg@10" in judged.out
     rows = shop.store.read(GOLD_EVALUATION)
     models = {r["model"] for r in rows.select("model").distinct().collect()}
-    assert models == {"nightshelf", "popularity"}
-    users = rows.where(F.col("metric") == "recall@20").where("segment = 'all'").collect()
+    assert models == {"nightshelf", "popularity", "item_cf"}
+    users = rows.where("metric = 'recall@20' AND segment = 'all' AND source = 'all'").collect()
     assert {r["n"] for r in users} == {5}
 
 

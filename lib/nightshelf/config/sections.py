@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from nightshelf.config.analysis import BehaviourConfig
 from nightshelf.config.model import (
     CtrConfig,
     FeaturesConfig,
@@ -292,6 +293,18 @@ class EvaluateConfig(Section):
         min_length=1,
         description="events that make an item relevant",
     )
+    attributes: Strings = Field(
+        ("device",), description="attributes of users by whose values lists are judged apart"
+    )
+    categories: int = Field(
+        10, ge=0, description="best-loved categories whose users are judged apart"
+    )
+    replicates: int = Field(
+        1_000, ge=100, le=100_000, description="draws of the bootstrap behind each interval"
+    )
+    scored_rows: int = Field(
+        20_000_000, ge=1_000, description="rows of lists, about, by which scores are judged"
+    )
 
 
 class Config(Section):
@@ -318,6 +331,7 @@ class Config(Section):
     search: SearchConfig = SearchConfig()
     audits: AuditsConfig = AuditsConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    behaviour: BehaviourConfig = BehaviourConfig()
     maintenance: MaintenanceConfig = MaintenanceConfig()
     tracking: TrackingConfig = TrackingConfig()
 

@@ -8,7 +8,6 @@ import torch
 from nightshelf.ctr.calibrating import fit as calibrated
 from nightshelf.ctr.calibration import UNCALIBRATED
 from nightshelf.ctr.judging import Answers, answers
-from nightshelf.ctr.metrics import roc_points
 from nightshelf.ctr.models import TWO_TOWER
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.towers import fit_towers
@@ -18,6 +17,7 @@ from nightshelf.fields import Inputs
 from nightshelf.learning.distributed import Ranks
 from nightshelf.learning.state import BEST
 from nightshelf.learning.storage import Folder
+from nightshelf.metrics import roc_points
 
 TRAIN_ROWS: Final = 500_000
 """Of the training days, about so many rows are judged."""

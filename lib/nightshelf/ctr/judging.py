@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from nightshelf.ctr.calibration import UNCALIBRATED, Calibration
 from nightshelf.ctr.decoding import decoder
-from nightshelf.ctr.metrics import metrics
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Inputs, Rows
 from nightshelf.learning.distributed import Ranks
 from nightshelf.learning.reader import own_share
 from nightshelf.learning.storage import Folder
+from nightshelf.metrics import metrics
 
 Array = NDArray[Any]
 ROWS: Final = 65_536

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TYPE, ITEM, USER, Transform
@@ -24,3 +25,31 @@ def relevant(config: EvaluateConfig, feedback: FeedbackConfig, ds: date) -> Tran
         .select(USER, ITEM)
         .distinct()
     )
+
+
+def shown(config: EvaluateConfig, ds: date) -> Transform:
+    """[silver.events] -> [user_id, item_id, shown, clicked, bought] after ds, up to `last_day`.
+
+    One row a pair that was shown: its impressions, and how many of them led to a click and to a
+    purchase, no more than there were.
+    """
+
+    def count(kind: str) -> Column:
+        return F.count_if(F.col(EVENT_TYPE) == kind)
+
+    def transform(events: DataFrame) -> DataFrame:
+        seen = count("impression")
+        return (
+            events.where(F.col(DS) > F.lit(ds))
+            .where(F.col(DS) <= F.lit(last_day(config, ds)))
+            .where(F.col(ITEM).isNotNull())
+            .groupBy(USER, ITEM)
+            .agg(
+                seen.alias("shown"),
+                F.least(seen, count("click")).alias("clicked"),
+                F.least(seen, count("purchase")).alias("bought"),
+            )
+            .where(F.col("shown") > 0)
+        )
+
+    return transform

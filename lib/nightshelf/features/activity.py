@@ -18,7 +18,7 @@ from numba import njit
 
 from nightshelf.columns import EVENT_TYPES
 from nightshelf.compiled import CACHED
-from nightshelf.features.parts import DAY, Floats, Ints, Longs, Some
+from nightshelf.parts import DAY, Floats, Ints, Longs, Some
 
 TYPES: Final = tuple(kind for kind in EVENT_TYPES if kind != "search")
 """The types of events that are counted."""

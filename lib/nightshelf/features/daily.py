@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 from nightshelf.columns import DS, EVENT_TYPE, Transform
 from nightshelf.config import FeedbackConfig
 from nightshelf.features.activity import POSITIVE, SINCE, TYPES
-from nightshelf.features.parts import DAY
 from nightshelf.feedback import is_positive
+from nightshelf.parts import DAY
 
 
 def counted(by: Sequence[str | Column], feedback: FeedbackConfig) -> Transform:

@@ -15,9 +15,9 @@ from nightshelf.config import FeedbackConfig
 from nightshelf.config.model import FeaturesConfig
 from nightshelf.features.daily import counted, with_first_days
 from nightshelf.features.item_part import LAUNCH, ItemPart
-from nightshelf.features.parts import DAY, by_part
 from nightshelf.features.positions import click_curves, place
 from nightshelf.features.told import TEXTS, facts, told_as_of
+from nightshelf.parts import DAY, by_part
 from nightshelf.tables import ITEM_FEATURES
 
 

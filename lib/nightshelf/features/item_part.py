@@ -30,7 +30,8 @@ from nightshelf.features.activity import (
     first_days,
     since_days,
 )
-from nightshelf.features.parts import (
+from nightshelf.features.positions import CURVE, PLACE, PLACES
+from nightshelf.parts import (
     DAY,
     Floats,
     Ints,
@@ -42,7 +43,6 @@ from nightshelf.features.parts import (
     number_maps,
     offsets,
 )
-from nightshelf.features.positions import CURVE, PLACE, PLACES
 
 LAUNCH: Final = "launch_date"
 

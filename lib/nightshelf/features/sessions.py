@@ -3,7 +3,7 @@
 import numpy as np
 
 from nightshelf.features.activity import Asked
-from nightshelf.features.parts import Floats, Ints, Longs
+from nightshelf.parts import Floats, Ints, Longs
 
 _NEVER = np.iinfo(np.int32).max
 

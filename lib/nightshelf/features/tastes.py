@@ -12,7 +12,7 @@ from numba import njit
 
 from nightshelf.compiled import CACHED
 from nightshelf.features.activity import Asked
-from nightshelf.features.parts import Floats, Ints, Longs
+from nightshelf.parts import Floats, Ints, Longs
 
 
 @dataclass(frozen=True)

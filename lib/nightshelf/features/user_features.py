@@ -25,10 +25,10 @@ from nightshelf.columns import (
 from nightshelf.config import FeedbackConfig
 from nightshelf.config.model import FeaturesConfig
 from nightshelf.features.daily import counted, with_first_days
-from nightshelf.features.parts import DAY, by_part
 from nightshelf.features.told import facts, told_since
 from nightshelf.features.user_part import OWN, STAMP, UserPart
 from nightshelf.feedback import positive_events
+from nightshelf.parts import DAY, by_part
 from nightshelf.tables import USER_FEATURES
 from nightshelf.tables.contract import STRING_MAP
 

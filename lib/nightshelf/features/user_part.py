@@ -34,7 +34,9 @@ from nightshelf.features.activity import (
     first_days,
     since_days,
 )
-from nightshelf.features.parts import (
+from nightshelf.features.sessions import session_counts
+from nightshelf.features.tastes import Deeds, Told, favourites, newest, price_taste
+from nightshelf.parts import (
     DAY,
     Floats,
     Ints,
@@ -45,8 +47,6 @@ from nightshelf.features.parts import (
     number_maps,
     offsets,
 )
-from nightshelf.features.sessions import session_counts
-from nightshelf.features.tastes import Deeds, Told, favourites, newest, price_taste
 
 OWN: Final = (USER, "loved_category", "loved_brand")
 """Categories that no attribute of the user may take the place of."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from nightshelf.config import Config
 from nightshelf.errors import ConfigError, NightshelfError
 from nightshelf.jobs import (
+    analyse_behaviour,
     build_features,
     build_item_cf,
     build_item_text,
@@ -44,6 +45,7 @@ STEPS = (
     train_text.JOB,
     build_search_index.JOB,
     rank_search.JOB,
+    analyse_behaviour.JOB,
     evaluate.JOB,
 )
 MODEL = (
@@ -57,6 +59,8 @@ MODEL = (
 """Steps without which there still are lists, of earlier models or of none."""
 SEARCH = (train_text.JOB, build_search_index.JOB, rank_search.JOB)
 """Steps without which readers keep the search results that they have."""
+TOLD = (analyse_behaviour.JOB, evaluate.JOB)
+"""Steps that tell how the shop does: readers have their lists by then."""
 BEFORE_TRAINING = (build_features.JOB, build_samples.JOB)
 """Those of them without which the others have nothing to do."""
 NAMES = tuple(step.name for step in STEPS)
@@ -103,7 +107,7 @@ def _step(step: Job, night: Run) -> bool:
     try:
         outcome = execute(step, run)
     except NightshelfError as error:
-        if step not in (*MODEL, *SEARCH):
+        if step not in (*MODEL, *SEARCH, *TOLD):
             raise
         logger().warning("the night goes on without this step", step=step.name, why=str(error))
         return False

@@ -1,5 +1,6 @@
 """The ranking model of a run: how it is trained, what it is called, which one ranks."""
 
+from datetime import date
 from typing import Final
 
 from pyspark.sql import Row
@@ -29,23 +30,29 @@ def model_path(run: Run) -> str:
     return f"models/{run.run_id}"
 
 
-def model_in_use(run: Run, kind: Kind) -> tuple[str, str] | None:
-    """(model_id, folder) of the model of a kind that is used on ds; None where there is none."""
-    row = decided(run, kind)
+def model_in_use(run: Run, kind: Kind, day: date | None = None) -> tuple[str, str] | None:
+    """(model_id, folder) of the model of a kind that is used on a day, which is ds where not given.
+
+    None where there is none.
+    """
+    row = decided(run, kind, day)
     return (row["model_id"], located(row["path"], run.store.root)) if row else None
 
 
-def decided(run: Run, kind: Kind) -> Row | None:
-    """The row of ops.models by which a model of a kind is used on ds; None where none is."""
+def decided(run: Run, kind: Kind, day: date | None = None) -> Row | None:
+    """The row of ops.models by which a model of a kind is used that day; None where none is."""
     if run.store.version(OPS_MODELS) is None:
         return None
-    return in_use(run.read(OPS_MODELS), run.ds, kind)
+    return in_use(run.read(OPS_MODELS), day or run.ds, kind)
 
 
-def ranking_model(run: Run) -> RankingModel | None:
-    """The model that ranks on ds; None, with a warning that says why, where the blend has to."""
+def ranking_model(run: Run, day: date | None = None) -> RankingModel | None:
+    """The model in use that day, which is ds where not given, to rank on ds.
+
+    None, with a warning that says why, where the blend has to.
+    """
     try:
-        found = model_in_use(run, RANKER) if run.config.ctr.enabled else None
+        found = model_in_use(run, RANKER, day) if run.config.ctr.enabled else None
         if found is None:
             return None
         check_features(run)

@@ -5,6 +5,9 @@ from pyspark.sql import functions as F
 from rich.console import Console
 
 from nightshelf.columns import EVENT_TS, ITEM, NEW_USER, RANK, REASON, SCORE, SOURCE, TITLE, USER
+from nightshelf.evaluation.exposure import EXPOSURE
+from nightshelf.evaluation.list_metrics import METRICS
+from nightshelf.evaluation.scores import SCALARS
 from nightshelf.feedback import positive_events
 from nightshelf.jobs.printed import grid
 from nightshelf.ranking.candidates import ITEM_CF
@@ -76,26 +79,26 @@ def _history(run: Run, shoppers: list[str], items: DataFrame) -> dict[str, list[
     return {user: titles[:HISTORY] for user, titles in told.items()}
 
 
-def show_evaluation(rows: DataFrame, console: Console) -> None:
+def show_evaluation(rows: DataFrame, k: int, console: Console) -> None:
     """Prints [gold.evaluation] of one day over all users: a line a metric, a column a model.
 
-    In brackets the 95 % bounds of a mean.
+    Of lists of length `k`. In brackets the 95 % bounds.
     """
-    told = {(r["metric"], r["model"]): r for r in rows.where("segment = 'all'").collect()}
+    overall = rows.where("segment = 'all' AND source = 'all'").collect()
+    told = {(row["metric"], row["model"]): row for row in overall}
     models = sorted({model for _, model in told})
     numbers = (*models, "of")
     titled = grid("The lists against what users did next", "metric", *numbers, numbers=numbers)
-    for metric in sorted({metric for metric, _ in told}, key=_by_name_and_k):
-        cells = [told[metric, model] for model in models]
-        titled.add_row(metric, *map(_with_bounds, cells), f"{cells[0]['n']:,}")
+    for metric in (*(f"{name}@{k}" for name in (*METRICS, *EXPOSURE)), *SCALARS):
+        cells = [told.get((metric, model)) for model in models]
+        some = [cell for cell in cells if cell is not None and cell["value"] is not None]
+        if some:
+            titled.add_row(metric, *map(_with_bounds, cells), f"{some[0]['n']:,}")
     console.print(titled, markup=False)
 
 
-def _by_name_and_k(metric: str) -> tuple[str, int]:
-    name, _, k = metric.partition("@")
-    return name, int(k)
-
-
-def _with_bounds(cell: Row) -> str:
+def _with_bounds(cell: Row | None) -> str:
+    if cell is None or cell["value"] is None:
+        return ""
     bounds = "" if cell["low"] is None else f" [{cell['low']:.4f}, {cell['high']:.4f}]"
     return f"{cell['value']:.4f}{bounds}"

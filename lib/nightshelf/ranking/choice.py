@@ -9,7 +9,7 @@ from nightshelf.cf.histories import to_pairs
 from nightshelf.cf.scoring import best_unseen
 from nightshelf.cf.similarities import Similarity
 from nightshelf.columns import ITEM, USER
-from nightshelf.evaluation.ranking_metrics import user_metrics
+from nightshelf.evaluation.figures import user_metrics
 
 AT = 10
 METRIC = f"ndcg@{AT}"

@@ -1,7 +1,15 @@
 """The warehouse's tables: contracts, the catalogue, and the only way to read or write them."""
 
-from nightshelf.tables.catalogue import (
+from nightshelf.tables.analysis import (
+    BASKET_RULES,
+    CATEGORY_PATHS,
+    COHORTS,
+    CUSTOMERS,
+    FUNNELS,
     GOLD_EVALUATION,
+    SESSION_SHAPES,
+)
+from nightshelf.tables.catalogue import (
     GOLD_RECOMMENDATIONS,
     GOLD_SEARCH_RESULTS,
     ITEM_FEATURES,
@@ -32,11 +40,11 @@ from nightshelf.tables.contract import Table
 from nightshelf.tables.store import Check, Store
 
 __all__ = [
-    "GOLD_EVALUATION", "GOLD_RECOMMENDATIONS", "GOLD_SEARCH_RESULTS", "ITEM_FEATURES",
-    "ITEM_NEIGHBOURS", "ITEM_TEXT", "OPS_ERASED_USERS", "OPS_HISTORY_TOTALS", "OPS_JOB_RUNS",
-    "OPS_MODELS",
-    "QUARANTINE_EVENTS", "REVIEW_SCORES", "SAMPLES", "SEARCH_INDEX", "SEARCH_QUERIES",
-    "SEARCH_WORDS", "SERVING_RECOMMENDATIONS", "SERVING_SEARCH_RESULTS", "SILVER_EVENTS",
+    "BASKET_RULES", "CATEGORY_PATHS", "COHORTS", "CUSTOMERS", "FUNNELS", "GOLD_EVALUATION",
+    "GOLD_RECOMMENDATIONS", "GOLD_SEARCH_RESULTS", "ITEM_FEATURES", "ITEM_NEIGHBOURS", "ITEM_TEXT",
+    "OPS_ERASED_USERS", "OPS_HISTORY_TOTALS", "OPS_JOB_RUNS", "OPS_MODELS", "QUARANTINE_EVENTS",
+    "REVIEW_SCORES", "SAMPLES", "SEARCH_INDEX", "SEARCH_QUERIES", "SEARCH_WORDS",
+    "SERVING_RECOMMENDATIONS", "SERVING_SEARCH_RESULTS", "SESSION_SHAPES", "SILVER_EVENTS",
     "SILVER_ITEMS", "SILVER_REVIEWS", "SILVER_USERS", "TABLES", "TEXT_NEIGHBOURS",
     "USER_FEATURES", "VOCABULARIES", "Check", "Store", "Table",
 ]  # fmt: skip

@@ -48,6 +48,15 @@ from nightshelf.columns import (
     VECTOR,
     VECTORS,
 )
+from nightshelf.tables.analysis import (
+    BASKET_RULES,
+    CATEGORY_PATHS,
+    COHORTS,
+    CUSTOMERS,
+    FUNNELS,
+    GOLD_EVALUATION,
+    SESSION_SHAPES,
+)
 from nightshelf.tables.contract import (
     BIGINT,
     BINARY,
@@ -364,23 +373,6 @@ SERVING_SEARCH_RESULTS: Final = Table(
     may_be_empty=True,
 )
 
-GOLD_EVALUATION: Final = Table(
-    "gold.evaluation",
-    columns=(
-        Column("model", STRING),
-        Column(SOURCE, STRING),
-        Column("metric", STRING),
-        Column("segment", STRING),
-        Column("value", DOUBLE, low=0.0, high=1e9),
-        Column("low", DOUBLE, optional=True, low=-1e9, high=1e9),
-        Column("high", DOUBLE, optional=True, low=-1e9, high=1e9),
-        Column("n", BIGINT, low=0),
-        Column(DS, DATE),
-    ),
-    keys=(("model", SOURCE, "metric", "segment"),),
-    layout=("model", "metric"),
-)
-
 OPS_ERASED_USERS: Final = Table(
     "ops.erased_users",
     columns=(
@@ -466,6 +458,12 @@ TABLES: Final = (
     SEARCH_QUERIES,
     GOLD_SEARCH_RESULTS,
     SERVING_SEARCH_RESULTS,
+    FUNNELS,
+    COHORTS,
+    SESSION_SHAPES,
+    CATEGORY_PATHS,
+    CUSTOMERS,
+    BASKET_RULES,
     GOLD_EVALUATION,
     OPS_HISTORY_TOTALS,
     OPS_ERASED_USERS,

@@ -115,8 +115,11 @@ def by_part(
     key: str,
     make: Callable[[Part], Iterable[pa.RecordBatch]],
     schema: StructType,
+    everywhere: str | None = None,
 ) -> DataFrame:
     """What `make` makes of each part of the frames' rows; a key's rows are all in one part.
+
+    Rows of the key `everywhere` are in all parts.
 
     The frames share `key` and may have further columns of their own. There are as many parts as a
     shuffle has partitions, and a task holds one as a whole, about 200 bytes a row. It gets it as a
@@ -135,6 +138,9 @@ def by_part(
     parts = int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
     keys = F.array(*map(F.lit, part_keys(parts)))
     part = F.element_at(keys, F.pmod(F.xxhash64(key), F.lit(parts)).cast("int") + 1)
+    if everywhere is not None:
+        own = F.when(F.col(key) == everywhere, keys).otherwise(F.array(part))
+        part = F.explode(own)
     # Spark would join small parts to fewer tasks than there are cores.
     dealt = rows.withColumn(PART, part).repartition(parts, PART)
     return dealt.groupBy(PART).applyInArrow(task, schema)

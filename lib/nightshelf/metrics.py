@@ -41,7 +41,7 @@ def metrics(
         return told | dict.fromkeys(("log_loss", "ece", "auc", "gauc"), np.nan)
     told |= {"log_loss": _log_loss(y, p, w), "ece": _calibration_error(y, p, w)}
     for name, groups in (("auc", np.zeros(len(y), np.int64)), ("gauc", users)):
-        values, sizes = _aucs(y, p, w, groups)
+        values, sizes, _ = grouped_aucs(y, p, w, groups)
         if len(values):
             told[name] = float(np.average(values, weights=sizes))
     return told
@@ -71,26 +71,44 @@ def _log_loss(y: Doubles, p: Doubles, w: Doubles) -> float:
     return float(np.average(-np.log(np.where(y > 0, clipped, 1 - clipped)), weights=w))
 
 
-def _calibration_error(y: Doubles, p: Doubles, w: Doubles) -> float:
-    """Expected calibration error over 15 bins of equal weight.
+def calibration(
+    labels: NDArray[Any], probabilities: NDArray[Any], weights: NDArray[Any]
+) -> list[tuple[float, float, float]]:
+    """(mean probability, mean label, weight) of 15 bins of about equal weight, lowest first.
 
-    The mean over the rows of their bin's |mean label - mean probability| (Naeini et al. 2015).
-    Rows of one probability share a bin, so that their order decides nothing.
+    Of (B,) rows, B above 0. Rows of one probability share a bin, so that their order decides
+    nothing; bins without a row are left out.
     """
+    y, p, w = (values.astype(np.float64) for values in (labels, probabilities, weights))
     order = np.argsort(p, kind="stable")
-    p, starts = p[order], _changes(p[order])
-    mass = np.add.reduceat(w[order], starts)
-    gap = np.add.reduceat((w * y)[order] - w[order] * p, starts)
+    y, p, w = y[order], p[order], w[order]
+    starts = _changes(p)
+    mass, hits, told = (np.add.reduceat(column, starts) for column in (w, w * y, w * p))
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
     bins = np.minimum((middle * BINS).astype(np.int64), BINS - 1)
-    return float(np.abs(np.bincount(bins, gap)).sum() / mass.sum())
+    weight, hit, sure = (np.bincount(bins, column, BINS) for column in (mass, hits, told))
+    some = weight > 0
+    rows = np.column_stack([(sure[some] / weight[some]), (hit[some] / weight[some]), weight[some]])
+    return [tuple(row) for row in rows.tolist()]
 
 
-def _aucs(y: Doubles, p: Doubles, w: Doubles, groups: NDArray[Any]) -> tuple[Doubles, Doubles]:
-    """The AUC and the summed weight of each group that has both classes, in order of the groups.
+def _calibration_error(y: Doubles, p: Doubles, w: Doubles) -> float:
+    """Expected calibration error: the rows' mean of |mean label - mean probability| of their bin.
 
-    A group's AUC counts, for each distinct probability, the positives there times the negatives
-    below and half of those beside them.
+    Naeini et al. 2015, over the bins of `calibration`.
+    """
+    gaps = [abs(observed - told) * weight for told, observed, weight in calibration(y, p, w)]
+    return sum(gaps) / float(w.sum())
+
+
+def grouped_aucs(
+    y: Doubles, p: Doubles, w: Doubles, groups: NDArray[Any]
+) -> tuple[Doubles, Doubles, NDArray[Any]]:
+    """The AUC, the summed weight and the number of each group that has both classes, in order.
+
+    (B,) labels of 0 and 1, scores, weights and numbers of groups, B above 0. A group's AUC counts,
+    for each distinct score, the positives there times the negatives below and half of those beside
+    them.
     """
     order = np.lexsort((p, groups))
     y, p, w, groups = y[order], p[order], w[order], groups[order]
@@ -105,7 +123,7 @@ def _aucs(y: Doubles, p: Doubles, w: Doubles, groups: NDArray[Any]) -> tuple[Dou
     )
     both = (all_positives > 0) & (all_negatives > 0)
     auc = pairs[both] / (all_positives[both] * all_negatives[both])
-    return auc, (all_positives + all_negatives)[both]
+    return auc, (all_positives + all_negatives)[both], groups[ties][first][both]
 
 
 def _changes(*sorted_values: NDArray[Any]) -> Longs:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from nightshelf.ctr.metrics import metrics, roc_points
+from nightshelf.metrics import metrics, roc_points
 
 ONES = np.ones(4, np.float32)
 

@@ -1,0 +1,52 @@
+"""What is bought together."""
+
+from pyspark.ml.fpm import FPGrowth
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import EVENT_TYPE, ITEM, SESSION, USER
+
+
+def baskets(events: DataFrame) -> DataFrame:
+    """[silver.events] -> [items]: of each session with purchases of two items, the distinct items.
+
+    A user's session is a basket.
+    """
+    return (
+        events.where((F.col(EVENT_TYPE) == "purchase") & F.col(ITEM).isNotNull())
+        .groupBy(USER, SESSION)
+        .agg(F.array_sort(F.collect_set(ITEM)).alias("items"))
+        .where(F.size("items") > 1)
+        .select("items")
+    )
+
+
+def rules(together: DataFrame, least: int, confidence: float, most: int) -> DataFrame:
+    """[items] baskets -> [antecedent, consequent, baskets, confidence, lift]: the best rules.
+
+    FP-growth (Han et al. 2000) at once, by Spark, of items that are `least` times together.
+    antecedent: item ids in order; baskets: those with both sides; confidence: their share of those
+    with the antecedent; lift: that by the consequent's own share. Ordered by lift, ties by the ids;
+    none where there are no baskets.
+    """
+    count = together.count()
+    schema = (
+        "antecedent array<string>, consequent string, baskets bigint, confidence double, "
+        "lift double"
+    )
+    if count < least:
+        return together.sparkSession.createDataFrame([], schema)
+    model = FPGrowth(itemsCol="items", minSupport=least / count, minConfidence=confidence).fit(
+        together
+    )
+    return (
+        model.associationRules.select(
+            F.array_sort("antecedent").alias("antecedent"),
+            F.element_at("consequent", 1).alias("consequent"),
+            F.round(F.col("support") * count).cast("bigint").alias("baskets"),
+            "confidence",
+            "lift",
+        )
+        .orderBy(F.desc("lift"), F.desc("baskets"), "consequent", "antecedent")
+        .limit(most)
+    )

@@ -1,0 +1,112 @@
+"""Means with their intervals, from sums of buckets of users.
+
+The bootstrap (Efron 1979) over buckets instead of users: a bucket holds users by a hash of their
+ids, so that buckets differ by chance alone, and a mean varies between draws of buckets as it does
+between draws of users. A draw is a product of small matrices, for any number of users.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from nightshelf.columns import SEGMENT, SOURCE, Transform
+from nightshelf.evaluation.figures import names
+from nightshelf.evaluation.list_metrics import METRICS
+from nightshelf.evaluation.people import ALL, BITS
+
+LOW, HIGH = 0.025, 0.975
+SEED: Final = 1
+SCHEMA: Final = (
+    f"metric string, {SOURCE} string, {SEGMENT} string, value double, low double, high double, "
+    "n bigint, why string"
+)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Sums of B buckets and M metrics: numerators (B, M) and denominators (B, M)."""
+
+    sums: Floats
+    weights: Floats
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> "Buckets":
+        """Rows [bucket, sums, weights], of which several may be of one bucket."""
+        bucket = rows.column("bucket").to_numpy()
+        found, place = np.unique(bucket, return_inverse=True)
+        added = []
+        for name in ("sums", "weights"):
+            values = rows.column(name).combine_chunks().flatten().to_numpy().reshape(len(place), -1)
+            total = np.zeros((len(found), values.shape[1]), np.int64)
+            np.add.at(total, place, values)
+            added.append(total.astype(np.float64))
+        return cls(added[0] / float(1 << BITS), added[1])
+
+    def means(self) -> Floats:
+        """(M,): NaN where nothing was counted."""
+        return _quotient(self.sums.sum(axis=0), self.weights.sum(axis=0))
+
+    def drawn(self, replicates: int) -> Floats:
+        """(R, M): means of as many buckets, drawn anew; for the same B the same draws."""
+        size = len(self.sums)
+        rng = np.random.default_rng(SEED)
+        draws = rng.multinomial(size, np.full(size, 1 / size), replicates).astype(np.float64)
+        return _quotient(draws @ self.sums, draws @ self.weights)
+
+
+def bounds(drawn: Floats) -> tuple[Floats, Floats]:
+    """(M,) and (M,): where the middle 95 % of the draws (R, M) begin and end; NaN without any."""
+    low, high = np.full((2, drawn.shape[1]), np.nan)
+    some = ~np.isnan(drawn).all(axis=0)
+    low[some], high[some] = np.nanquantile(drawn[:, some], (LOW, HIGH), axis=0)
+    return low, high
+
+
+def means(ks: Sequence[int], replicates: int) -> Transform:
+    """[sums of `figures`] -> [metric, source, segment, value, low, high, n, why].
+
+    n: what the mean is over: users, or rows shown. low and high hold the middle 95 % of so many
+    draws, null where all users are in one bucket. value is null where the metric is not defined,
+    and `why` says so; of a source's rows such metrics are left out.
+    """
+
+    def task(rows: pa.Table) -> pa.Table:
+        source, segment = (rows.column(name)[0].as_py() for name in (SOURCE, SEGMENT))
+        buckets = Buckets.of(rows)
+        values, counts = buckets.means(), buckets.weights.sum(axis=0)
+        low, high = np.full((2, len(values)), np.nan)
+        if len(buckets.sums) > 1:
+            low, high = bounds(buckets.drawn(replicates))
+        metrics = names(ks, source)
+        kept = np.flatnonzero((counts > 0) | (source == ALL))
+        whys = [None if counts[n] else METRICS[metrics[n].split("@")[0]].undefined for n in kept]
+        return pa.table(
+            {
+                "metric": pa.array([metrics[n] for n in kept], pa.string()),
+                SOURCE: pa.array([source] * len(kept), pa.string()),
+                SEGMENT: pa.array([segment] * len(kept), pa.string()),
+                "value": nullable(values[kept]),
+                "low": nullable(low[kept]),
+                "high": nullable(high[kept]),
+                "n": counts[kept].astype(np.int64),
+                "why": pa.array(whys, pa.string()),
+            }
+        )
+
+    return lambda sums: sums.groupBy(SOURCE, SEGMENT).applyInArrow(task, SCHEMA)
+
+
+def _quotient(numerator: Floats, denominator: Floats) -> Floats:
+    empty = np.full(numerator.shape, np.nan)
+    return np.divide(numerator, denominator, out=empty, where=denominator > 0)
+
+
+def nullable(values: Floats) -> pa.Array:
+    """The values, null where they are NaN."""
+    return pa.array(values, pa.float64(), from_pandas=True)

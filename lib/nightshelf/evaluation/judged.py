@@ -1,0 +1,67 @@
+"""The lists of some users beside what those users wanted, as arrays.
+
+Letters: U users; N rows of lists, by user and rank; H rows of what users wanted before.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the items of rows: category (…,) a code or -1, price (…,) or NaN."""
+
+    owner: Ints
+    category: Ints
+    price: Floats
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Lists and what came of them.
+
+    users: U. wanted (U,): how many items each wanted after the lists were made. owner (N,) whose
+    list a row is in; rank (N,) from 1; hit (N,) whether the owner wanted it; score (N,); shown,
+    clicked, bought (N,): how often the owner saw the item afterwards, and whether that led to a
+    click and a purchase, in as many cases. category, price, popularity, information (N,) as
+    `Facts`. before: what the users wanted before.
+    """
+
+    users: int
+    wanted: Longs
+    owner: Ints
+    rank: Ints
+    hit: Bools
+    score: Floats
+    shown: Floats
+    clicked: Floats
+    bought: Floats
+    category: Ints
+    price: Floats
+    popularity: Ints
+    information: Floats
+    before: Known
+
+    def where(self, rows: Bools) -> "Judged":
+        """Only some rows (N,) of the lists."""
+        names = (
+            "owner", "rank", "hit", "score", "shown", "clicked", "bought", "category", "price",
+            "popularity", "information",
+        )  # fmt: skip
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def up_to(self, k: int) -> "Judged":
+        """Lists of length k."""
+        return self.where(self.rank <= k)
+
+    def per_user(self, values: NDArray[np.generic] | None = None) -> Floats:
+        """(U,): the sum of the rows' values (N,); their number without."""
+        weights = None if values is None else values.astype(np.float64)
+        return np.bincount(self.owner, weights, self.users).astype(np.float64)

@@ -1,0 +1,68 @@
+"""Analyse behaviour: events and items up to ds -> gold.funnels, gold.customers and the like."""
+
+from datetime import timedelta
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.behaviour.baskets import baskets, rules
+from nightshelf.behaviour.cohorts import cohorts
+from nightshelf.behaviour.customers import customers
+from nightshelf.behaviour.funnel import funnel
+from nightshelf.behaviour.placed import placed
+from nightshelf.behaviour.sessions import paths, shapes
+from nightshelf.columns import DS
+from nightshelf.feedback import positive_events
+from nightshelf.jobs.shop import shop_as_of
+from nightshelf.runs import Job, Run, Skipped
+from nightshelf.runs.cli import single
+from nightshelf.tables import (
+    BASKET_RULES,
+    CATEGORY_PATHS,
+    COHORTS,
+    CUSTOMERS,
+    FUNNELS,
+    SESSION_SHAPES,
+    Table,
+)
+
+TABLES = (FUNNELS, COHORTS, SESSION_SHAPES, CATEGORY_PATHS, CUSTOMERS, BASKET_RULES)
+
+
+def run(run: Run) -> None:
+    """Publishes what shoppers did up to ds."""
+    config, feedback = run.config.behaviour, run.config.feedback
+    if not config.enabled:
+        raise Skipped("behaviour.enabled is false")
+    shop = shop_as_of(run, run.ds)
+    events = shop.events.transform(placed(shop.items)).persist()  # read six times
+    run.rows_in = events.count()
+    recent = events.where(_last(run, config.window_days))
+    positives = events.transform(positive_events(feedback.weights, feedback.positive_rating))
+    bought = events.where(_last(run, config.basket_days)).transform(baskets).persist()
+    found = {
+        FUNNELS: recent.transform(funnel),
+        COHORTS: shop.events.transform(cohorts(run.ds, config.cohort_weeks)),
+        SESSION_SHAPES: recent.transform(shapes),
+        CATEGORY_PATHS: recent.transform(paths(config.paths)),
+        CUSTOMERS: positives.transform(customers(run.ds, config.drift_days)),
+        BASKET_RULES: rules(
+            bought, config.basket_least, config.basket_confidence, config.basket_rules
+        ),
+    }
+    for table, rows in found.items():
+        run.publish(_dated(run, rows, table), table)
+    bought.unpersist()
+    events.unpersist()
+
+
+def _last(run: Run, days: int) -> Column:
+    return F.col(DS) > F.lit(run.ds - timedelta(days=days))
+
+
+def _dated(run: Run, rows: DataFrame, table: Table) -> DataFrame:
+    return rows.withColumn(DS, F.lit(run.ds)).select(*(column.name for column in table.columns))
+
+
+JOB = Job("analyse_behaviour", run, writes=TABLES)
+main = single(JOB)

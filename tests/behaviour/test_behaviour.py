@@ -1,0 +1,153 @@
+"""What shoppers do, by hand on tiny logs."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame
+
+from nightshelf.behaviour.baskets import baskets, rules
+from nightshelf.behaviour.cohorts import cohorts
+from nightshelf.behaviour.customers import customers
+from nightshelf.behaviour.funnel import funnel
+from nightshelf.behaviour.placed import placed
+from nightshelf.behaviour.sessions import paths, shapes
+from tests.conftest import Frame
+
+EVENTS = (
+    "user_id string, item_id string, event_type string, event_ts timestamp, session_id string, "
+    "price double, quantity int, ds date"
+)
+ITEMS = "item_id string, category string"
+DS = date(2026, 11, 24)
+Event = tuple[str, str | None, str, datetime, str, float | None, int | None, date]
+
+
+def event(
+    user: str, item: str | None, kind: str, *, ago: int = 0, minute: int = 0, session: str = "s",
+    price: float | None = None, quantity: int | None = None,
+) -> Event:  # fmt: skip
+    day = DS - timedelta(days=ago)
+    at = datetime(day.year, day.month, day.day, 9, tzinfo=UTC) + timedelta(minutes=minute)
+    return (user, item, kind, at, f"{session}-{ago}", price, quantity, day)
+
+
+def log(frame: Frame, *events: Event) -> DataFrame:
+    items = frame(ITEMS, [("a", "tea > green"), ("b", "tea"), ("c", "mugs"), ("d", " ")])
+    return frame(EVENTS, list(events)).transform(placed(items))
+
+
+def test_funnel_counts_who_came_so_far_or_farther(frame: Frame) -> None:
+    events = log(
+        frame,
+        event("u", "a", "view"), event("u", "a", "purchase"), event("u", "b", "view"),
+        event("v", "a", "view"), event("v", "a", "cart"), event("v", "c", "purchase"),
+        event("v", None, "search"), event("w", "c", "rating"),
+    )  # fmt: skip
+    told = {(r["category"], r["step"]): r for r in events.transform(funnel).collect()}
+    assert {key: (r["place"], r["pairs"], r["users"]) for key, r in told.items()} == {
+        ("all", "view"): (1, 4, 2), ("all", "cart"): (2, 3, 2), ("all", "purchase"): (3, 2, 2),
+        ("tea", "view"): (1, 3, 2), ("tea", "cart"): (2, 2, 2), ("tea", "purchase"): (3, 1, 1),
+        ("mugs", "view"): (1, 1, 1), ("mugs", "cart"): (2, 1, 1), ("mugs", "purchase"): (3, 1, 1),
+    }  # fmt: skip
+
+
+def test_cohorts_of_the_weeks_before_ds(frame: Frame) -> None:
+    events = frame(EVENTS, [
+        event("u", "a", "view", ago=15), event("u", "a", "purchase", ago=3),
+        event("v", "a", "view", ago=20), event("w", "a", "view"),
+        event("old", "a", "view", ago=70), event("old", "a", "purchase"),
+    ])  # fmt: skip
+    found = events.transform(cohorts(DS, weeks=3)).collect()
+    told = {
+        ((DS - r["cohort"]).days, r["age_weeks"]): (r["users"], r["active"], r["buyers"])
+        for r in found
+    }
+    # Of the three weeks, the oldest is 15 to 21 days ago and began 20 days before ds.
+    assert told == {
+        (20, 0): (2, 2, 0), (20, 1): (2, 0, 0), (20, 2): (2, 1, 1), (6, 0): (1, 1, 0),
+    }  # fmt: skip
+
+
+def test_shapes_of_sessions(frame: Frame) -> None:
+    events = log(
+        frame,
+        event("u", "a", "view"), event("u", "b", "view", minute=12),
+        event("u", "b", "purchase", minute=31), event("v", "a", "view", ago=1),
+    )  # fmt: skip
+    told = {
+        (r["measure"], r["bin"]): (r["sessions"], r["with_purchase"])
+        for r in events.transform(shapes).collect()
+    }
+    assert told == {
+        ("events", "1"): (1, 0), ("events", "3-4"): (1, 1),
+        ("minutes", "0"): (1, 0), ("minutes", "30-59"): (1, 1),
+        ("items", "1"): (1, 0), ("items", "2"): (1, 1),
+        ("hour", "09"): (2, 1), ("weekday", "Tue"): (1, 1), ("weekday", "Mon"): (1, 0),
+    }  # fmt: skip
+
+
+def test_paths_between_categories(frame: Frame) -> None:
+    events = log(
+        frame,
+        event("u", "a", "view"), event("u", "b", "view", minute=1),
+        event("u", "c", "view", minute=2), event("u", "d", "view", minute=3),
+        event("v", "a", "view"), event("v", "c", "view", minute=1),
+    )  # fmt: skip
+    found = [tuple(r) for r in events.transform(paths(most=2)).collect()]
+    assert found == [("tea", "mugs", 2, 2), ("mugs", "none", 1, 1)]
+
+
+def by_user(frame: DataFrame) -> dict[str, dict[str, Any]]:
+    return {r["user_id"]: r.asDict() for r in frame.collect()}
+
+
+def test_customers_by_recency_frequency_and_money(frame: Frame) -> None:
+    events = [
+        event(f"u{n}", "a", "purchase", ago=10 * n + visit, price=float(10 - n), quantity=2)
+        for n in range(5)
+        for visit in range(5 - n)
+    ]
+    told = by_user(log(frame, *events, event("looker", "a", "view")).transform(customers(DS, 30)))
+    assert set(told) == {f"u{n}" for n in range(5)}
+    best, worst = told["u0"], told["u4"]
+    assert (best["recency_days"], best["frequency"], best["monetary"]) == (0, 5, 100.0)
+    assert [best[f"{name}_grade"] for name in ("recency", "frequency", "monetary")] == [5, 5, 5]
+    assert [worst[f"{name}_grade"] for name in ("recency", "frequency", "monetary")] == [1, 1, 1]
+    assert (best["kind"], worst["kind"]) == ("champion", "hibernating")
+
+
+def test_interest_drift_by_hand(frame: Frame) -> None:
+    events = log(
+        frame,
+        event("same", "a", "click", ago=40), event("same", "b", "click"),
+        event("other", "a", "click", ago=40), event("other", "c", "click"),
+        event("half", "a", "click", ago=40), event("half", "a", "click"),
+        event("half", "c", "click"), event("late", "c", "click"),
+    )  # fmt: skip
+    told = by_user(events.transform(customers(DS, 30)))
+    assert told["same"]["interest_drift"] == 0
+    assert told["other"]["interest_drift"] == 1
+    # (1, 0) and (1/2, 1/2) against (3/4, 1/4); from scipy's jensenshannon, squared, base 2.
+    assert told["half"]["interest_drift"] == pytest.approx(0.311278, abs=1e-6)
+    assert told["late"]["interest_drift"] is None
+    # Without purchases all positive events count; without prices there is no money.
+    assert (told["half"]["frequency"], told["half"]["monetary"]) == (2, None)
+
+
+def test_rules_of_baskets(frame: Frame) -> None:
+    events = [
+        event(f"u{n}", item, "purchase")
+        for n, items in enumerate(["ab", "ab", "ab", "abc", "cd", "cd", "c"])
+        for item in items
+    ]
+    together = frame(EVENTS, events).transform(baskets)
+    assert together.count() == 6
+    found = {
+        (*r["antecedent"], r["consequent"]): (r["baskets"], r["confidence"], r["lift"])
+        for r in rules(together, least=2, confidence=0.5, most=10).collect()
+    }
+    assert found["a", "b"] == (4, 1.0, 1.5)
+    assert found["d", "c"] == (2, 1.0, 2.0)
+    assert ("a", "c") not in found
+    assert rules(together, least=7, confidence=0.5, most=10).collect() == []

@@ -1,0 +1,82 @@
+"""Areas, losses and curves of scored rows: against scikit-learn, and of rows that say nothing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame
+from sklearn.metrics import log_loss, roc_auc_score
+
+from nightshelf.evaluation.facts import NO_FACTS
+from nightshelf.evaluation.figures import scored
+from nightshelf.evaluation.people import Outcomes
+from nightshelf.evaluation.scores import score_means
+from nightshelf.sending import send
+from tests.conftest import Frame
+
+ROWS = "segment string, bucket int, score double, label double"
+LISTS = "user_id string, item_id string, rank int, score double, source string"
+PAIRS = "user_id string, item_id string"
+
+
+def told(rows: DataFrame, probabilities: bool = True) -> dict[tuple[str, str], Any]:
+    found = rows.transform(score_means(300, probabilities)).collect()
+    return {(row["segment"], row["metric"]): row for row in found}
+
+
+def test_equals_scikit_learn_with_ties(frame: Frame) -> None:
+    rng = np.random.default_rng(5)
+    bucket = rng.integers(0, 200, 5_000)
+    score = np.round(rng.beta(2, 8, 5_000), 2).clip(0.01, 0.99)
+    label = (rng.random(5_000) < score).astype(float)
+    rows = [
+        ("all", int(b), float(s), float(y)) for b, s, y in zip(bucket, score, label, strict=True)
+    ]
+    found = told(frame(ROWS, rows))
+    auc = found["all", "auc"]
+    assert auc["value"] == pytest.approx(roc_auc_score(label, score), abs=1e-9)
+    assert auc["low"] < auc["value"] < auc["high"]
+    # Rows of a bucket are independent here: DeLong's interval, about.
+    placed = [(score[label == 0] < s).mean() + (score[label == 0] == s).mean() / 2 for s in score]
+    above = [(score[label == 1] > s).mean() + (score[label == 1] == s).mean() / 2 for s in score]
+    positive, negative = np.array(placed)[label == 1], np.array(above)[label == 0]
+    error = np.sqrt(positive.var() / len(positive) + negative.var() / len(negative))
+    assert auc["high"] - auc["low"] == pytest.approx(2 * 1.96 * error, rel=0.2)
+    loss = found["all", "log_loss"]
+    assert loss["value"] == pytest.approx(log_loss(label, score), abs=1e-9)
+    assert loss["low"] < loss["value"] < loss["high"]
+    assert 0 < found["all", "ece"]["value"] < 0.05
+    assert found["all", "true_positives@0.00"]["value"] == pytest.approx(0, abs=0.05)
+    assert found["all", "true_positives@1.00"]["value"] == pytest.approx(1)
+    assert found["all", "predicted@1"]["value"] < found["all", "predicted@15"]["value"]
+    counts = [row["n"] for (_, metric), row in found.items() if metric.startswith("observed@")]
+    assert sum(counts) == 5_000
+
+
+def test_one_class_and_scores_that_are_no_probabilities(frame: Frame) -> None:
+    rows = [("all", 1, 0.5, 1.0), ("all", 2, 7.0, 1.0), ("new", 1, 0.5, 0.0)]
+    found = told(frame(ROWS, rows), probabilities=False)
+    for segment in ("all", "new"):
+        row = found[segment, "auc"]
+        assert (row["value"], row["low"]) == (None, None)
+        assert row["why"] == "no positive, or no negative: the area is not defined"
+        assert "no probabilities" in found[segment, "ece"]["why"]
+    assert ("all", "predicted@1") not in found
+    assert ("new", "true_positives@0.50") not in found
+
+
+def test_rows_that_users_saw_are_judged_where_the_source_tells(frame: Frame) -> None:
+    lists = frame(
+        LISTS, [("u", "a", 1, 0.9, "cf"), ("u", "b", 2, 0.8, "cf"), ("v", "a", 1, 0.7, "cf")]
+    )
+    wanted = frame(PAIRS, [("u", "b")])
+    facts = send(lists.sparkSession.sparkContext, NO_FACTS)
+
+    def labels(outcomes: Outcomes) -> list[tuple[float, float]]:
+        rows = lists.transform(scored(outcomes, facts)).where("segment = 'all'")
+        return sorted((row["score"], row["label"]) for row in rows.collect())
+
+    assert labels(Outcomes(wanted)) == [(0.8, 1.0), (0.9, 0.0)]
+    seen = f"{PAIRS}, shown bigint, clicked bigint, bought bigint"
+    shown = frame(seen, [("u", "a", 1, 1, 0), ("v", "a", 2, 0, 0), ("v", "z", 2, 2, 0)])
+    assert labels(Outcomes(wanted, shown)) == [(0.7, 0.0), (0.9, 1.0)]
