@@ -6,6 +6,7 @@ from pyspark.sql import SparkSession
 
 from nightshelf.config import WarehouseConfig
 from nightshelf.tables import TABLES, Store
+from nightshelf.tables.digest import digest
 
 LAST = "2026-01-10"
 SHOP = (
@@ -35,7 +36,11 @@ def store(spark: SparkSession, root: str) -> Store:
 
 
 def digests(spark: SparkSession, root: str) -> dict[str, str]:
-    """Of all tables that hold results, by name."""
+    """Of all tables that hold results, by name; of refused rows but for the files they are from."""
     reader = store(spark, root)
     results = [table for table in TABLES if not table.name.startswith("ops.")]
-    return {t.name: reader.digest(t) for t in results if reader.version(t) is not None}
+    return {
+        table.name: digest(reader.read(table), ignore=(*table.lineage, "source_file"))
+        for table in results
+        if reader.version(table) is not None
+    }

@@ -67,7 +67,8 @@ def test_no_secret_is_in_event_logs_nor_in_what_executors_leave(
     assert '"spark.authenticate.secret":"*********(redacted)"' in events
     assert SECRET not in events
     left = [*standalone.folder.rglob("*"), *cluster.folder.glob("*.log")]
-    told = "\n".join(path.read_text(errors="replace") for path in left if path.suffix in LOGS)
+    logs = [path for path in left if path.is_file() and path.suffix in LOGS]
+    told = "\n".join(path.read_text(errors="replace") for path in logs)
     assert "Launch command" in told
     assert SECRET not in told
 

@@ -31,5 +31,10 @@ class Hdfs(HdfsFileSystem):  # type: ignore[misc]
 
 @cache
 def _opened(host: str | None, port: int | None, process: int) -> Hdfs:
-    """One for each process: a fork cannot use that of its parent."""
+    """One for each process: a fork cannot use that of its parent.
+
+    It cannot use the library's connections to data nodes either, which all clients of a process
+    share for three seconds after their last use: until then it would wait for ever. Nothing here
+    forks after it has read; what ranks and Spark's workers are started by has not.
+    """
     return Hdfs(host, port)

@@ -147,7 +147,7 @@ class Files:
             finally:
                 stream.close()
         except Py4JJavaError as error:
-            if exclusive and _IS_THERE.search(str(error.java_exception.getClass().getName())):
+            if exclusive and _IS_THERE.search(str(error.java_exception.toString())):
                 return False
             raise
         return True
