@@ -1,6 +1,7 @@
 """What visits look like: how long, how wide, when, and through which categories."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from pyspark.sql import Column, DataFrame, Window
@@ -68,10 +69,8 @@ def _bin(measure: str, starts: Sequence[int]) -> Column:
     place = F.lit(0)
     for n, start in enumerate(starts):
         place = F.when(F.col(measure) >= start, n).otherwise(place)
-    names = [
-        str(a) if b == a + 1 else f"{a}-{b - 1}" for a, b in zip(starts, starts[1:], strict=False)
-    ]
-    names.append(f"{starts[-1]}+")
+    ranges = [str(a) if b == a + 1 else f"{a}-{b - 1}" for a, b in pairwise(starts)]
+    names = [*ranges, f"{starts[-1]}+"]
     name = F.element_at(F.array(*map(F.lit, names)), place + 1)
     return _named(measure, name, place)
 

@@ -23,3 +23,24 @@ class BehaviourConfig(Section):
         0.1, description="least share of the baskets with the one side that hold the other"
     )
     basket_rules: int = Field(500, ge=1, description="best rules that are kept")
+
+
+class DriftConfig(Section):
+    enabled: bool = Field(True, description="whether nights tell how far their inputs have moved")
+    reference_days: int = Field(
+        7, ge=1, le=365, description="days back to the features that those of ds are compared with"
+    )
+    keys: int = Field(
+        20_000, ge=100, description="users and items of each day, about, by whom features are"
+    )
+    max_psi: float | None = Field(
+        None, gt=0, description="largest PSI of a number among the features; null: any"
+    )
+    max_divergence: Share | None = Field(
+        None, description="largest divergence of a category among the features; null: any"
+    )
+    max_change: float | None = Field(
+        None,
+        gt=0,
+        description="largest relative change of a type's events and of a label's rate; null: any",
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from nightshelf.config.analysis import BehaviourConfig
+from nightshelf.config.analysis import BehaviourConfig, DriftConfig
 from nightshelf.config.model import (
     CtrConfig,
     FeaturesConfig,
@@ -332,6 +332,7 @@ class Config(Section):
     audits: AuditsConfig = AuditsConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     behaviour: BehaviourConfig = BehaviourConfig()
+    drift: DriftConfig = DriftConfig()
     maintenance: MaintenanceConfig = MaintenanceConfig()
     tracking: TrackingConfig = TrackingConfig()
 

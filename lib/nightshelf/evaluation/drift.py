@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from scipy.special import xlogy
 
 BINS: Final = 10
 LEAST_SHARE: Final = 1e-4
@@ -23,6 +24,19 @@ def psi(expected: Sequence[float] | Shares, found: Sequence[float] | Shares) -> 
     """
     before, now = _shares(expected), _shares(found)
     return float(np.sum((now - before) * np.log(now / before)))
+
+
+def divergence(expected: Sequence[float] | Shares, found: Sequence[float] | Shares) -> float:
+    """That of Jensen and Shannon in bits (Lin 1991), of histograms over the same values.
+
+    From 0, the same shares, to 1, no value in common. Raises ValueError where one is empty.
+    """
+    before, now = (np.asarray(counts, np.float64) for counts in (expected, found))
+    if not before.sum() or not now.sum():
+        raise ValueError("no share of an empty histogram")
+    sides = before / before.sum(), now / now.sum()
+    middle = (sides[0] + sides[1]) / 2
+    return float(sum(xlogy(side, side / middle).sum() for side in sides) / 2 / np.log(2))
 
 
 def psi_of(column: str, expected: DataFrame, found: DataFrame) -> float:

@@ -102,6 +102,62 @@ def means(ks: Sequence[int], replicates: int) -> Transform:
     return lambda sums: sums.groupBy(SOURCE, SEGMENT).applyInArrow(task, SCHEMA)
 
 
+DIFFERENCES: Final = (
+    f"metric string, {SOURCE} string, {SEGMENT} string, a double, b double, difference double, "
+    "low double, high double, n bigint"
+)
+
+
+def differences(ks: Sequence[int], replicates: int) -> Transform:
+    """[sums of `figures` and `is_b`] -> [metric, source, segment, a, b, difference, low, high, n].
+
+    Of the lists `a` (`is_b` false) and `b`, judged by the same users: b - a, and the middle 95 % of
+    the differences of the same draws. Metrics that are not defined for both are left out. n: what
+    the mean of b is over.
+    """
+
+    def task(rows: pa.Table) -> pa.Table:
+        source, segment = (rows.column(name)[0].as_py() for name in (SOURCE, SEGMENT))
+        metrics = names(ks, source)
+        a, b = paired(rows, len(metrics))
+        values, others = a.means(), b.means()
+        low, high = np.full((2, len(metrics)), np.nan)
+        if len(a.sums) > 1:
+            low, high = bounds(b.drawn(replicates) - a.drawn(replicates))
+        kept = np.flatnonzero(~np.isnan(values) & ~np.isnan(others))
+        return pa.table(
+            {
+                "metric": pa.array([metrics[n] for n in kept], pa.string()),
+                SOURCE: pa.array([source] * len(kept), pa.string()),
+                SEGMENT: pa.array([segment] * len(kept), pa.string()),
+                "a": values[kept],
+                "b": others[kept],
+                "difference": (others - values)[kept],
+                "low": nullable(low[kept]),
+                "high": nullable(high[kept]),
+                "n": b.weights.sum(axis=0)[kept].astype(np.int64),
+            }
+        )
+
+    return lambda sums: sums.groupBy(SOURCE, SEGMENT).applyInArrow(task, DIFFERENCES)
+
+
+def paired(rows: pa.Table, metrics: int) -> tuple[Buckets, Buckets]:
+    """The sums of both, over all buckets that either has: bucket by bucket the same users."""
+    every = np.unique(rows.column("bucket").to_numpy())
+    is_b = rows.column("is_b").to_numpy(zero_copy_only=False)
+    found = []
+    for side in (~is_b, is_b):
+        some = rows.filter(pa.array(side))
+        place = np.searchsorted(every, np.unique(some.column("bucket").to_numpy()))
+        told = Buckets.of(some) if len(some) else None
+        sums, weights = np.zeros((2, len(every), metrics))
+        if told:
+            sums[place], weights[place] = told.sums, told.weights
+        found.append(Buckets(sums, weights))
+    return found[0], found[1]
+
+
 def _quotient(numerator: Floats, denominator: Floats) -> Floats:
     empty = np.full(numerator.shape, np.nan)
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)

@@ -107,6 +107,23 @@ BASKET_RULES: Final = Table(
     may_be_empty=True,
 )
 
+DRIFT: Final = Table(
+    "gold.drift",
+    columns=(
+        Column("subject", STRING, values=("user_features", "item_features", "labels", "events")),
+        Column("name", STRING),
+        Column("measure", STRING, values=("psi", "divergence", "change")),
+        Column("value", DOUBLE, low=0.0),
+        Column("limit_value", DOUBLE, optional=True, low=0.0),
+        Column("before", BIGINT, low=0),
+        Column("now", BIGINT, low=0),
+        Column(DS, DATE),
+    ),
+    keys=(("subject", "name", "measure"),),
+    layout=("subject", "name"),
+    may_be_empty=True,
+)
+
 GOLD_EVALUATION: Final = Table(
     "gold.evaluation",
     columns=(

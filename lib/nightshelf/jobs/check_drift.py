@@ -1,0 +1,97 @@
+"""Check drift: features, labels and events of ds beside those before -> gold.drift."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS, ITEM, USER
+from nightshelf.errors import DataQualityError
+from nightshelf.evaluation.feature_drift import (
+    CHANGE,
+    DIVERGENCE,
+    PSI,
+    events_moved,
+    features_moved,
+    labels_moved,
+)
+from nightshelf.runs import Job, Run, Skipped
+from nightshelf.runs.cli import single
+from nightshelf.tables import DRIFT, ITEM_FEATURES, SAMPLES, SILVER_EVENTS, USER_FEATURES, Table
+
+
+def run(run: Run) -> None:
+    """Publishes how far what the night learns from has moved.
+
+    Raises DataQualityError, once that is published, where something moved over its limit: nothing
+    is learnt from it, and readers keep their lists.
+    """
+    if not run.config.drift.enabled:
+        raise Skipped("drift.enabled is false")
+    names = [column.name for column in DRIFT.columns]
+    rows = reduce(DataFrame.unionByName, _moved(run)).withColumns(
+        {DS: F.lit(run.ds), "limit_value": _limit(run)}
+    )
+    run.publish(rows.select(*names), DRIFT)
+    if not run.dry_run:
+        _hold(run)
+
+
+def _moved(run: Run) -> Iterator[DataFrame]:
+    config = run.config.drift
+    events = run.read(SILVER_EVENTS, until=run.ds)
+    run.rows_in = events.count()
+    yield events.transform(events_moved(run.ds, config.reference_days))
+    for table, key in ((USER_FEATURES, USER), (ITEM_FEATURES, ITEM)):
+        day = _reference(run, table)
+        if day is not None and run.store.has(table, run.ds):
+            subject = table.name.removeprefix("gold.")
+            before = run.read(table, on=day)
+            now = run.read(table, on=run.ds)
+            yield now.transform(features_moved(subject, key, before, config.keys))
+    if run.store.version(SAMPLES) is not None:
+        samples = run.read(SAMPLES, until=run.ds)
+        yield samples.transform(labels_moved(run.ds, config.reference_days))
+
+
+def _reference(run: Run, table: Table) -> date | None:
+    """The newest day with rows that is so old, else the oldest; None where ds is the first."""
+    rows = run.store.commits(table).rows_by_day()
+    days = sorted(day for day, n in rows.items() if n and day < run.ds)
+    old = [day for day in days if day <= run.ds - timedelta(days=run.config.drift.reference_days)]
+    return old[-1] if old else next(iter(days), None)
+
+
+def _limit(run: Run) -> Column:
+    config = run.config.drift
+    limits = {PSI: config.max_psi, DIVERGENCE: config.max_divergence, CHANGE: config.max_change}
+    told = (
+        F.when(F.col("measure") == measure, F.lit(limit).cast("double"))
+        for measure, limit in limits.items()
+    )
+    return F.coalesce(*told)
+
+
+def _hold(run: Run) -> None:
+    """Raises where a limit is broken."""
+    rows = run.read(DRIFT, on=run.ds).where("value > limit_value")
+    worst = F.desc(F.col("value") / F.col("limit_value"))
+    broken = rows.orderBy(worst, "subject", "name").collect()
+    if broken:
+        told = "; ".join(
+            f"{row['subject']}.{row['name']}: {row['measure']} {row['value']:.3f}, at most "
+            f"{row['limit_value']:g} (drift.max_{row['measure']})"
+            for row in broken[:5]
+        )
+        more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
+        raise DataQualityError(
+            f"{DRIFT.name}: the night's inputs have moved, nothing is trained or published, readers "
+            f"keep what they have: {told}{more}; look at the inputs of {run.ds}, or set the limit "
+            "anew"
+        )
+
+
+JOB = Job("check_drift", run, writes=(DRIFT,))
+main = single(JOB)

@@ -1,0 +1,63 @@
+"""What lists of a day are judged by, read from the tables."""
+
+from dataclasses import dataclass
+
+from pyspark import Broadcast
+from pyspark.sql import DataFrame
+
+from nightshelf.columns import CATEGORY, ITEM, PRICE, USER
+from nightshelf.errors import MissingInputError
+from nightshelf.evaluation.facts import Facts, facts_of
+from nightshelf.evaluation.figures import figures
+from nightshelf.evaluation.people import Outcomes
+from nightshelf.evaluation.relevant import last_day, relevant, shown
+from nightshelf.evaluation.segments import segments
+from nightshelf.ranking.recommend import Ingredients
+from nightshelf.runs import Run
+from nightshelf.sending import send
+from nightshelf.tables import SILVER_EVENTS, SILVER_USERS
+
+
+@dataclass(frozen=True)
+class Judge:
+    """outcomes: what users did after ds, and who they are; wanted: how many pairs of them.
+
+    facts: of the items as of ds. sold [item_id]: those that could be shown.
+    """
+
+    outcomes: Outcomes
+    wanted: int
+    facts: Broadcast[Facts]
+    sold: DataFrame
+
+    def figures(self, lists: DataFrame, ks: tuple[int, ...]) -> DataFrame:
+        """The sums of `evaluation.figures`."""
+        return lists.transform(figures(self.outcomes, self.facts, ks))
+
+
+def judge(run: Run, made: Ingredients) -> Judge:
+    """Of ds, by the days of `evaluate.horizon_days` after it.
+
+    Raises MissingInputError where there are no events in these.
+    """
+    config, feedback = run.config.evaluate, run.config.feedback
+    later = run.read(SILVER_EVENTS, until=last_day(config, run.ds))
+    users = run.read(SILVER_USERS) if run.store.version(SILVER_USERS) is not None else None
+    items = made.shop.items.select(ITEM, CATEGORY, PRICE)
+    kinds = segments(run.ds, items, users, config.attributes, config.categories)
+    seen = later.transform(shown(config, run.ds))
+    outcomes = Outcomes(
+        wanted=later.transform(relevant(config, feedback, run.ds)),
+        shown=None if seen.isEmpty() else seen,
+        before=made.positives.select(USER, ITEM).distinct(),
+        segments=made.positives.transform(kinds),
+    )
+    made.keep(*outcomes.frames())  # joined with the lists of every model
+    wanted = outcomes.wanted.count()
+    if not wanted:
+        raise MissingInputError(
+            f"no events in the {config.horizon_days} days after {run.ds} to judge its lists by; "
+            "ingest later days first"
+        )
+    facts = send(run.spark.sparkContext, facts_of(items, made.positives))
+    return Judge(outcomes, wanted, facts, made.catalogue.select(ITEM))

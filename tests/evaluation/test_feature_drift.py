@@ -1,0 +1,67 @@
+"""How far a day's features, labels and events are from earlier ones."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from nightshelf.evaluation.drift import divergence, psi
+from nightshelf.evaluation.feature_drift import events_moved, features_moved, labels_moved
+from tests.conftest import Frame
+
+DS = date(2026, 11, 24)
+FEATURES = "user_id string, numbers map<string, double>, categories map<string, string>"
+
+
+def test_divergence_by_hand() -> None:
+    assert divergence([5, 5], [1, 1]) == 0
+    assert divergence([5, 0], [0, 3]) == 1
+    # From scipy's jensenshannon, squared, base 2.
+    assert divergence([1, 1], [2, 0]) == pytest.approx(0.311278, abs=1e-6)
+    with pytest.raises(ValueError, match="empty"):
+        divergence([0], [1])
+
+
+def test_features_that_move_and_that_do_not(frame: Frame) -> None:
+    before = frame(FEATURES, [
+        (f"u{n}", {"same": float(n), "up": float(n), "gone": 1.0}, {"device": "phone"})
+        for n in range(100)
+    ])  # fmt: skip
+    now = frame(FEATURES, [
+        (f"u{n}", {"same": float(n), "up": n + 1000.0, "new": 1.0},
+         {"device": "phone" if n < 50 else "desk"})
+        for n in range(100)
+    ])  # fmt: skip
+    rows = now.transform(features_moved("user_features", "user_id", before, 1_000)).collect()
+    told = {row["name"]: row for row in rows}
+    assert told["same"]["value"] == pytest.approx(0)
+    assert told["up"]["value"] == pytest.approx(psi([10] * 10 + [0], [0] * 9 + [100, 0]))
+    # One that appears or goes has moved as far as one can.
+    assert told["gone"]["value"] == told["new"]["value"] == pytest.approx(psi([1, 0], [0, 1]))
+    assert told["device"]["value"] == pytest.approx(divergence([100, 0], [50, 50]))
+    assert (told["device"]["measure"], told["up"]["measure"]) == ("divergence", "psi")
+    assert {(row["before"], row["now"]) for row in rows} == {(100, 100)}
+
+
+def test_events_beside_the_median_of_the_days_before(frame: Frame) -> None:
+    def day(ago: int, kinds: str) -> list[tuple[str, date]]:
+        names = {"v": "view", "p": "purchase"}
+        return [(names[kind], DS - timedelta(days=ago)) for kind in kinds]
+
+    events = frame("event_type string, ds date", [
+        *day(0, "vvvvvv"), *day(1, "vvp"), *day(2, "vvvvp"), *day(3, "vvvp"), *day(9, "v" * 99),
+    ])  # fmt: skip
+    told = {row["name"]: row for row in events.transform(events_moved(DS, 7)).collect()}
+    assert (told["view"]["value"], told["view"]["before"], told["view"]["now"]) == (1.0, 3, 6)
+    assert (told["purchase"]["value"], told["purchase"]["now"]) == (1.0, 0)
+
+
+def test_labels_of_impressions(frame: Frame) -> None:
+    early = DS - timedelta(days=1)
+    samples = frame("origin string, labels map<string, double>, ds date", [
+        *[("impression", {"click": float(n < 2)}, early) for n in range(10)],
+        *[("impression", {"click": float(n < 3)}, DS) for n in range(10)],
+        ("uniform", {"click": 0.0}, DS), ("event", {"cart": 1.0}, DS),
+    ])  # fmt: skip
+    [row] = samples.transform(labels_moved(DS, 7)).collect()
+    assert (row["subject"], row["name"], row["before"], row["now"]) == ("labels", "click", 10, 10)
+    assert row["value"] == pytest.approx(0.5)
