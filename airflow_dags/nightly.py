@@ -56,6 +56,8 @@ with DAG(
     build_item_cf = NightshelfJob(job="build_item_cf")
     build_features = NightshelfJob(job="build_features")
     build_samples = NightshelfJob(job="build_samples", wanted="train")
+    # Holds the night where its inputs have moved too far.
+    check_drift = NightshelfJob(job="check_drift")
     train_towers = NightshelfJob(job="train_towers", **learning)
     train_ctr = NightshelfJob(job="train_ctr", **learning)
     # With all that comes before them, the lists go before search where tasks have to queue.
@@ -63,6 +65,7 @@ with DAG(
     train_text = NightshelfJob(job="train_text", **learning)
     build_search_index = NightshelfJob(job="build_search_index")
     rank_search = NightshelfJob(job="rank_search", outlets=[SEARCH_RESULTS])
+    analyse_behaviour = NightshelfJob(job="analyse_behaviour")
     # Judges earlier lists, those whose days have all passed: the script knows which.
     evaluate = NightshelfJob(
         job="nightly", task_id="evaluate", arguments=("--from", "evaluate", "--to", "evaluate")
@@ -70,15 +73,17 @@ with DAG(
 
     reviews = whatever_comes_of(score_reviews, task_id="reviews_over")
     texts = whatever_comes_of(build_item_text, task_id="texts_over")
+    features = whatever_comes_of(build_features, build_samples, task_id="features_over")
     samples = whatever_comes_of(build_samples, task_id="samples_over")
     models = whatever_comes_of(build_features, train_towers, train_ctr, task_id="models_over")
     search_models = whatever_comes_of(build_features, train_text, task_id="search_models_over")
 
-    wait >> ingest >> [score_reviews, build_search_index, evaluate]
+    wait >> ingest >> [score_reviews, build_search_index, analyse_behaviour, evaluate]
     [ingest, reviews] >> build_item_text
     [ingest, texts] >> build_item_cf
     [ingest, texts] >> build_features
     build_item_cf >> build_samples >> [train_towers, train_ctr]
-    [build_item_cf, models] >> recommend
+    features >> check_drift >> [train_towers, train_ctr]
+    [build_item_cf, check_drift, models] >> recommend
     [ingest, samples] >> train_text
     [build_search_index, search_models] >> rank_search

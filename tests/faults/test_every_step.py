@@ -11,6 +11,9 @@ from pyspark.sql import SparkSession
 from nightshelf.config import WarehouseConfig
 from nightshelf.jobs.nightly import NAMES
 from nightshelf.tables import (
+    CUSTOMERS,
+    DRIFT,
+    FUNNELS,
     GOLD_EVALUATION,
     GOLD_RECOMMENDATIONS,
     GOLD_SEARCH_RESULTS,
@@ -42,12 +45,14 @@ KILLED_AT: dict[str, Table] = {
     "build_item_cf": ITEM_NEIGHBOURS,
     "build_features": ITEM_FEATURES,
     "build_samples": SAMPLES,
+    "check_drift": DRIFT,
     "train_towers": OPS_MODELS,
     "train_ctr": OPS_MODELS,
     "recommend": GOLD_RECOMMENDATIONS,
     "train_text": OPS_MODELS,
     "build_search_index": SEARCH_INDEX,
     "rank_search": GOLD_SEARCH_RESULTS,
+    "analyse_behaviour": CUSTOMERS,
     "evaluate": GOLD_EVALUATION,
 }
 COMPARED = (
@@ -62,6 +67,9 @@ COMPARED = (
     SEARCH_INDEX,
     GOLD_SEARCH_RESULTS,
     SERVING_SEARCH_RESULTS,
+    DRIFT,
+    FUNNELS,
+    CUSTOMERS,
     GOLD_EVALUATION,
 )
 

@@ -38,6 +38,7 @@ FEW = ("--set", "spark.shuffle_partitions=2")
 PLAIN = (
     *("--set", "ctr.enabled=false", "--set", "towers.enabled=false"),
     *("--set", "text.enabled=false", "--set", "search.enabled=false"),
+    *("--set", "behaviour.enabled=false", "--set", "drift.enabled=false"),
 )
 """Five users are no samples to learn from; finding that out takes its time."""
 

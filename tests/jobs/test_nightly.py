@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 
 from nightshelf.config import WarehouseConfig
 from nightshelf.tables import (
-    GOLD_EVALUATION,
     GOLD_RECOMMENDATIONS,
     ITEM_NEIGHBOURS,
     SERVING_RECOMMENDATIONS,
@@ -60,8 +59,9 @@ def test_a_night_without_data_of_ones_own(
     steps = {line["step"]: line for line in first.lines if line["event"] == "step"}
     assert list(steps) == [
         "simulate_shop", "ingest", "score_reviews", "build_item_text", "build_item_cf",
-        "build_features", "build_samples", "train_towers", "train_ctr", "recommend",
-        "train_text", "build_search_index", "rank_search", "evaluate",
+        "build_features", "build_samples", "check_drift", "train_towers", "train_ctr",
+        "recommend", "train_text", "build_search_index", "rank_search", "analyse_behaviour",
+        "evaluate",
     ]  # fmt: skip
     assert steps["train_ctr"]["decision"] == "promoted"
     assert steps["recommend"]["ranked_by"].startswith("dcn_v2-2026-01-10-")
@@ -178,27 +178,6 @@ def _day(day: int) -> "object":
     import datetime
 
     return datetime.date(2026, 11, day)
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, shop: Shop) -> None:
-    conf = (*PLAIN, "--conf-file", shop.conf)
-    early = invoke("evaluate", *conf, "--ds", "2026-11-23")
-    assert early.code == 0
-    assert "no lists of 2026-11-23 to judge" in str(early.lines)
-    assert invoke("nightly", *conf, "--ds", "2026-11-23", "--to", "recommend").code == 0
-    unjudged = invoke("evaluate", *conf, "--ds", "2026-11-23")
-    assert "no events in the 7 days after 2026-11-23" in str(unjudged.lines)
-    assert invoke("ingest", *conf, "--ds", "2026-11-24").code == 0
-    judged = invoke("evaluate", *conf, "--ds", "2026-11-23")
-    assert judged.code == 0
-    assert "ndcg@10" in judged.out
-    rows = shop.store.read(GOLD_EVALUATION)
-    models = {r["model"] for r in rows.select("model").distinct().collect()}
-    assert models == {"nightshelf", "popularity", "item_cf"}
-    users = rows.where("metric = 'recall@20' AND segment = 'all' AND source = 'all'").collect()
-    assert {r["n"] for r in users} == {5}
 
 
 @pytest.mark.slow

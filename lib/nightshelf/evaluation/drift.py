@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from scipy.special import xlogy
+from scipy.special import rel_entr
 
 BINS: Final = 10
 LEAST_SHARE: Final = 1e-4
@@ -36,7 +36,7 @@ def divergence(expected: Sequence[float] | Shares, found: Sequence[float] | Shar
         raise ValueError("no share of an empty histogram")
     sides = before / before.sum(), now / now.sum()
     middle = (sides[0] + sides[1]) / 2
-    return float(sum(xlogy(side, side / middle).sum() for side in sides) / 2 / np.log(2))
+    return float(sum(rel_entr(side, middle).sum() for side in sides) / 2 / np.log(2))
 
 
 def psi_of(column: str, expected: DataFrame, found: DataFrame) -> float:

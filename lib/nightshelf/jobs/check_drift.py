@@ -87,9 +87,9 @@ def _hold(run: Run) -> None:
         )
         more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
         raise DataQualityError(
-            f"{DRIFT.name}: the night's inputs have moved, nothing is trained or published, readers "
-            f"keep what they have: {told}{more}; look at the inputs of {run.ds}, or set the limit "
-            "anew"
+            f"{DRIFT.name}: the night's inputs have moved, nothing is trained or published, "
+            f"readers keep what they have: {told}{more}; look at the inputs of {run.ds}, or set "
+            "the limit anew"
         )
 
 
