@@ -55,7 +55,8 @@ setup(
         ],
         # Models and training sets on HDFS, reached without a JVM.
         "hdfs": ["hdfs-native==0.14.7"],
-        # Checks, tests and benchmarks; implicit is what results are compared with.
+        # Checks, tests and benchmarks; implicit, ranx and torchmetrics are what results are
+        # compared with.
         "dev": [
             "filelock==4.2.12",
             "hypothesis==6.170.15",
@@ -67,7 +68,9 @@ setup(
             "pre-commit==4.7.0",
             "pytest==9.2.0",
             "pytest-xdist==3.8.0",
+            "ranx==0.3.21",
             "ruff==0.17.6",
+            "torchmetrics==1.9.0",
             "types-PyYAML==6.0.12.20261113",
         ],
         # What the builds of Horovod's wheel and of a cluster's environment need around them.
