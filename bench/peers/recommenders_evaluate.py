@@ -45,7 +45,7 @@ def main() -> None:
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")
-    ids = (F.col("user_id").cast("int").alias("user"), F.col("item_id").cast("int").alias("item"))
+    ids = [F.col(f"{name}_id").cast("int").alias(name) for name in ("user", "item")]
     wanted = spark.read.parquet(str(folder / "wanted")).select(*ids, F.lit(1.0).alias("rating"))
     lists = spark.read.parquet(str(folder / "lists")).select(
         *ids, F.col("score").alias("prediction")
