@@ -17,7 +17,7 @@ setup(
     python_requires=">=3.11,<3.12",
     package_dir={"": "lib"},
     packages=find_packages(where="lib"),
-    package_data={"nightshelf": ["py.typed"]},
+    package_data={"nightshelf": ["py.typed"], "nightshelf.report": ["page.html"]},
     install_requires=[
         "pyspark==4.0.5",  # 4.1 needs pyarrow >= 15
         "delta-spark==4.0.1",  # the release for Spark 4.0
@@ -36,6 +36,8 @@ setup(
         "pydantic==2.14.3",
         "pyyaml==6.0.3",
         "click==8.5.1",
+        "jinja2==3.1.6",
+        "matplotlib==3.10.8",
         "snowballstemmer==3.1.1",
         "rapidfuzz==3.14.6",
         "rich==15.0.0",
@@ -62,7 +64,6 @@ setup(
             "hypothesis==6.170.15",
             "implicit==0.7.3",
             "import-linter==2.16",
-            "matplotlib==3.10.8",
             "mypy==2.4.1",
             "pandas-stubs==2.2.3.250527",
             "pre-commit==4.7.0",

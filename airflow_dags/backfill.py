@@ -12,13 +12,16 @@ JOBS = (
     "build_item_cf",
     "build_features",
     "build_samples",
+    "check_drift",
     "train_towers",
     "train_ctr",
     "recommend",
     "train_text",
     "build_search_index",
     "rank_search",
+    "analyse_behaviour",
     "evaluate",
+    "report",
 )
 
 with DAG(

@@ -73,6 +73,9 @@ with DAG(
 
     reviews = whatever_comes_of(score_reviews, task_id="reviews_over")
     texts = whatever_comes_of(build_item_text, task_id="texts_over")
+    # A teardown: it runs whatever came of them, and a run's colour is theirs.
+    report = NightshelfJob(job="report").as_teardown()
+
     features = whatever_comes_of(build_features, build_samples, task_id="features_over")
     samples = whatever_comes_of(build_samples, task_id="samples_over")
     models = whatever_comes_of(build_features, train_towers, train_ctr, task_id="models_over")
@@ -87,3 +90,4 @@ with DAG(
     [build_item_cf, check_drift, models] >> recommend
     [ingest, samples] >> train_text
     [build_search_index, search_models] >> rank_search
+    [recommend, rank_search, analyse_behaviour, evaluate] >> report

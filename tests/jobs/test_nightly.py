@@ -61,7 +61,7 @@ def test_a_night_without_data_of_ones_own(
         "simulate_shop", "ingest", "score_reviews", "build_item_text", "build_item_cf",
         "build_features", "build_samples", "check_drift", "train_towers", "train_ctr",
         "recommend", "train_text", "build_search_index", "rank_search", "analyse_behaviour",
-        "evaluate",
+        "evaluate", "report",
     ]  # fmt: skip
     assert steps["train_ctr"]["decision"] == "promoted"
     assert steps["recommend"]["ranked_by"].startswith("dcn_v2-2026-01-10-")

@@ -20,6 +20,7 @@ from nightshelf.jobs import (
     ingest,
     rank_search,
     recommend,
+    report,
     score_reviews,
     simulate_shop,
     train_ctr,
@@ -49,6 +50,7 @@ STEPS = (
     rank_search.JOB,
     analyse_behaviour.JOB,
     evaluate.JOB,
+    report.JOB,
 )
 MODEL = (
     score_reviews.JOB,
@@ -61,7 +63,7 @@ MODEL = (
 """Steps without which there still are lists, of earlier models or of none."""
 SEARCH = (train_text.JOB, build_search_index.JOB, rank_search.JOB)
 """Steps without which readers keep the search results that they have."""
-TOLD = (analyse_behaviour.JOB, evaluate.JOB)
+TOLD = (analyse_behaviour.JOB, evaluate.JOB, report.JOB)
 """Steps that tell how the shop does: readers have their lists by then."""
 BEFORE_TRAINING = (build_features.JOB, build_samples.JOB)
 """Those of them without which the others have nothing to do."""

@@ -22,14 +22,14 @@ def show(run: Run, console: Console) -> None:
     """Prints three shoppers' lists with titles, scores and reasons, and where the tables are."""
     lists = run.read(GOLD_RECOMMENDATIONS, on=run.ds)
     items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).select(ITEM, TITLE)
-    shoppers = _shoppers(lists)
+    shoppers = shoppers_to_show(lists)
     shown = (
         lists.where(F.col(USER).isin(*shoppers) & (F.col(RANK) <= ROWS))
         .join(items, ITEM, "left")
         .orderBy(USER, RANK)
         .collect()
     )
-    history = _history(run, shoppers, items)
+    history = lately_chosen(run, shoppers, items)
     for shopper in shoppers:
         latest = "; ".join(history.get(shopper, ()))
         title = f"For {shopper}, who lately chose {latest}"
@@ -48,7 +48,7 @@ def show(run: Run, console: Console) -> None:
             )
 
 
-def _shoppers(lists: DataFrame) -> list[str]:
+def shoppers_to_show(lists: DataFrame) -> list[str]:
     """Those with the most to show of item-CF."""
     best = (
         lists.where(F.col(USER) != NEW_USER)
@@ -60,7 +60,7 @@ def _shoppers(lists: DataFrame) -> list[str]:
     return [row[USER] for row in best.collect()]
 
 
-def _history(run: Run, shoppers: list[str], items: DataFrame) -> dict[str, list[str]]:
+def lately_chosen(run: Run, shoppers: list[str], items: DataFrame) -> dict[str, list[str]]:
     """The titles of each shopper's newest items, newest first."""
     feedback = run.config.feedback
     newest = (

@@ -1,0 +1,127 @@
+"""What shoppers do: the funnel, who comes back, when, what goes together."""
+
+from collections.abc import Callable
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightshelf.columns import CATEGORY, ITEM, TITLE
+from nightshelf.report.page import Block, Note, Plot, Section
+from nightshelf.report.page import Table as Rows
+from nightshelf.report.plots import bars, heat
+from nightshelf.runs import Run
+from nightshelf.tables import (
+    BASKET_RULES,
+    CATEGORY_PATHS,
+    COHORTS,
+    CUSTOMERS,
+    FUNNELS,
+    SESSION_SHAPES,
+    SILVER_ITEMS,
+    Table,
+)
+from nightshelf.tables.as_of import items_as_of
+
+TOP = 10
+
+
+def shoppers_do(run: Run) -> Section:
+    """All of it, of ds; a note where the night did not tell."""
+    title = "What shoppers do"
+    if run.store.version(FUNNELS) is None:
+        return Section("behaviour", title, [Note("`analyse_behaviour` has not run yet.")])
+    blocks = [
+        *_block(run, FUNNELS, _funnel),
+        *_block(run, COHORTS, _cohorts),
+        *_block(run, SESSION_SHAPES, _hours),
+        *_block(run, CUSTOMERS, _customers),
+        *_block(run, CATEGORY_PATHS, _paths),
+        *_block(run, BASKET_RULES, lambda rows: _rules(run, rows)),
+    ]
+    return Section("behaviour", title, blocks)
+
+
+def _block(run: Run, table: Table, make: Callable[[DataFrame], Block]) -> list[Block]:
+    rows = run.read(table, on=run.ds)
+    if rows.isEmpty():
+        return [Note(f"{table.name} has no rows of {run.ds}.")]
+    return [make(rows)]
+
+
+def _funnel(rows: DataFrame) -> Block:
+    told = rows.orderBy("place").collect()
+    overall = {r["step"]: float(r["pairs"]) for r in told if r[CATEGORY] == "all"}
+    first = next(iter(overall.values())) or 1.0
+    named = {f"{step}  {n / first:.1%}": n for step, n in overall.items()}
+    caption = "Pairs of a shopper and an item that came so far or farther, as a share of the first."
+    return Plot(bars("funnel", "From first sight to purchase", named), caption)
+
+
+def _cohorts(rows: DataFrame) -> Block:
+    told = rows.orderBy("cohort", "age_weeks").collect()
+    weeks = sorted({r["cohort"] for r in told})
+    ages = [str(age) for age in range(max(r["age_weeks"] for r in told) + 1)]
+    shares = np.full((len(weeks), len(ages)), np.nan)
+    for r in told:
+        shares[weeks.index(r["cohort"]), r["age_weeks"]] = r["active"] / r["users"]
+    sizes = {r["cohort"]: r["users"] for r in told}
+    names = [f"{week:%d %b} ({sizes[week]:,})" for week in weeks]
+    caption = "Of those who first came in a week, the share that came again in the weeks after it."
+    return Plot(heat("cohorts", "Who comes back", names, ages, shares), caption)
+
+
+def _hours(rows: DataFrame) -> Block:
+    told = rows.where("measure = 'hour'").orderBy("place").collect()
+    named = {r["bin"]: float(r["sessions"]) for r in told}
+    return Plot(
+        bars("hours", "Sessions by the hour in which they begin (UTC)", named),
+        "When shoppers come.",
+    )
+
+
+def _customers(rows: DataFrame) -> Block:
+    told = (
+        rows.groupBy("kind")
+        .agg(
+            F.count("*").alias("users"),
+            F.avg("recency_days").alias("recency"),
+            F.avg("frequency").alias("frequency"),
+            F.avg("monetary").alias("monetary"),
+            F.avg("interest_drift").alias("drift"),
+        )
+        .orderBy(F.desc("users"), "kind")
+        .collect()
+    )
+    head = ("kind", "users", "days since the last", "times", "spent", "interest drift")
+    means = ("recency", "frequency", "monetary", "drift")
+    cells = [[r["kind"], f"{r['users']:,}", *(_mean(r[name]) for name in means)] for r in told]
+    return Rows("Kinds of customers, and their means", head, cells, frozenset(range(1, 6)))
+
+
+def _mean(value: float | None) -> str:
+    return "" if value is None else f"{value:,.2f}"
+
+
+def _paths(rows: DataFrame) -> Block:
+    told = rows.orderBy(F.desc("steps"), CATEGORY, "next_category").limit(TOP).collect()
+    cells = [[r[CATEGORY], r["next_category"], f"{r['steps']:,}", f"{r['users']:,}"] for r in told]
+    head = ("from", "to", "steps", "users")
+    return Rows("The most common steps between categories", head, cells, frozenset({2, 3}))
+
+
+def _rules(run: Run, rows: DataFrame) -> Block:
+    told = rows.orderBy(F.desc("lift"), F.desc("baskets"), "consequent").limit(TOP).collect()
+    ids = {item for r in told for item in (*r["antecedent"], r["consequent"])}
+    items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).where(F.col(ITEM).isin(*ids))
+    titles = {r[ITEM]: r[TITLE] for r in items.select(ITEM, TITLE).collect()}
+    cells = [
+        [
+            "; ".join(titles.get(item) or item for item in r["antecedent"]),
+            titles.get(r["consequent"]) or r["consequent"],
+            f"{r['baskets']:,}", f"{r['confidence']:.0%}", f"{r['lift']:,.1f}",
+        ]
+        for r in told
+    ]  # fmt: skip
+    head = ("who buys", "also buys", "baskets", "how often", "lift")
+    return Rows("What is bought together", head, cells, frozenset({2, 3, 4}))

@@ -1,0 +1,41 @@
+"""What moved: the drift of features, labels and events."""
+
+from pyspark.sql import functions as F
+
+from nightshelf.report.page import Block, Note, Section, Table
+from nightshelf.runs import Run
+from nightshelf.tables import DRIFT
+
+TOP = 8
+TITLES = {
+    "psi": "Numbers that moved most (PSI: below 0.1 stable, above 0.25 moved)",
+    "divergence": "Categories that moved most (0 the same, 1 nothing in common)",
+    "change": "Events and labels (relative change)",
+}
+
+
+def what_moved(run: Run) -> Section:
+    """The farthest of each measure, and those over their limits."""
+    title = "What moved?"
+    if run.store.version(DRIFT) is None:
+        return Section("drift", title, [Note("`check_drift` has not run yet.")])
+    rows = run.read(DRIFT, on=run.ds).orderBy(F.desc("value"), "subject", "name").collect()
+    blocks: list[Block] = [
+        Note(
+            f"{r['subject']}.{r['name']}: {r['measure']} {r['value']:.3f}, over its limit "
+            f"{r['limit_value']:g}",
+            is_alarm=True,
+        )
+        for r in rows
+        if r["limit_value"] is not None and r["value"] > r["limit_value"]
+    ]
+    for measure, heading in TITLES.items():
+        some = [r for r in rows if r["measure"] == measure][:TOP]
+        cells = [
+            [r["subject"], r["name"], f"{r['value']:.3f}", f"{r['before']:,}", f"{r['now']:,}"]
+            for r in some
+        ]
+        if cells:
+            head = ("of", "name", "moved", "before", "now")
+            blocks.append(Table(heading, head, cells, frozenset({2, 3, 4})))
+    return Section("drift", title, blocks or [Note(f"Nothing to compare {run.ds} with.")])

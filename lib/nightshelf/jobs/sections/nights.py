@@ -1,0 +1,112 @@
+"""What ran and what came of it: steps, rows in, rows refused, gates."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+from pyspark.sql import functions as F
+
+from nightshelf.columns import DS, EVENT_TYPE, MODEL_ID, RUN_ID
+from nightshelf.errors import DataQualityError
+from nightshelf.report.page import Block, Note, Plot, Section, Table
+from nightshelf.report.plots import Line, bars, lines
+from nightshelf.runs import Run
+from nightshelf.tables import OPS_JOB_RUNS, OPS_MODELS, QUARANTINE_EVENTS, SILVER_EVENTS
+
+DAYS: Final = 30
+"""What is shown over time is of so many days."""
+
+
+def steps(run: Run) -> Section:
+    """Each job's last run for ds, and those of the same night for earlier days."""
+    runs = run.read(OPS_JOB_RUNS, until=run.ds)
+    nights = runs.where(F.col(DS) == F.lit(run.ds)).select(RUN_ID).distinct()
+    rows = runs.join(F.broadcast(nights), RUN_ID, "left_semi").orderBy("started").collect()
+    last = {row["job"]: row for row in rows}
+    if not last:
+        return Section("steps", "What ran", [Note(f"No run of {run.ds} is recorded.")])
+    told = [
+        [
+            row["job"], row[DS].isoformat(), row["status"], f"{row['seconds']:,.1f}",
+            f"{row['rows_in']:,}", f"{row['rows_out']:,}", row["message"] or "",
+        ]
+        for row in last.values()
+    ]  # fmt: skip
+    head = ("job", "day", "status", "seconds", "rows in", "rows out", "what it said")
+    took = {name: row["seconds"] for name, row in last.items() if row["status"] == "done"}
+    blocks: list[Block] = [
+        Note(f"{row['job']}: {row['message']}", is_alarm=True)
+        for row in last.values()
+        if row["status"] == "failed"
+    ]
+    if took:
+        blocks.append(Plot(bars("steps", "Seconds", took), "How long each step took."))
+    blocks.append(Table("Steps", head, told, frozenset({3, 4, 5})))
+    return Section("steps", "What ran", blocks)
+
+
+def data_in(run: Run) -> Section:
+    """Events of the last days by type, and what was refused of ds, by reason."""
+    first = run.ds - timedelta(days=DAYS - 1)
+    events = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
+    counts = {
+        (r[DS], r[EVENT_TYPE]): r["count"] for r in events.groupBy(DS, EVENT_TYPE).count().collect()
+    }
+    days = [first + timedelta(days=n) for n in range(DAYS)]
+    totals: dict[str, int] = {}
+    for (_, kind), n in counts.items():
+        totals[kind] = totals.get(kind, 0) + n
+    kinds = sorted(totals, key=lambda kind: (-totals[kind], kind))[:5]
+    series = [Line(kind, days, [counts.get((day, kind), 0) for day in days]) for kind in kinds]
+    blocks: list[Block] = []
+    if series:
+        caption = f"Events of each day that were let in, of the {len(series)} most common types."
+        blocks.append(Plot(lines("events", "Events a day", series), caption))
+    else:
+        blocks.append(Note(f"No events of the {DAYS} days up to {run.ds}.", is_alarm=True))
+    blocks.extend(_refused(run, sum(n for (day, _), n in counts.items() if day == run.ds)))
+    return Section("data", "Data in, and what was refused", blocks)
+
+
+def _refused(run: Run, kept: int) -> Iterator[Block]:
+    if run.store.version(QUARANTINE_EVENTS) is None:
+        yield Note("No table of refused rows.")
+        return
+    refused = run.read(QUARANTINE_EVENTS, on=run.ds).groupBy("reason_code").count()
+    rows = refused.orderBy(F.desc("count"), "reason_code").collect()
+    if not rows:
+        yield Note(f"Nothing was refused of {run.ds}; {kept:,} events were let in.")
+        return
+    total = kept + sum(row["count"] for row in rows)
+    told = [[row[0], f"{row['count']:,}", f"{row['count'] / total:.2%}"] for row in rows]
+    yield Table(f"Refused of {run.ds}", ("reason", "rows", "of the day's"), told, frozenset({1, 2}))
+
+
+def gates(run: Run) -> Section:
+    """What was held back in the last days, and which models were refused."""
+    first = F.lit(run.ds - timedelta(days=DAYS - 1))
+    held = (
+        run.read(OPS_JOB_RUNS, until=run.ds)
+        .where((F.col("exit_code") == DataQualityError.exit_code) & (F.col(DS) >= first))
+        .orderBy(F.desc("started"))
+        .collect()
+    )
+    blocks: list[Block] = [
+        Note(f"{row[DS]}, {row['job']}: {row['message']}", is_alarm=row[DS] == run.ds)
+        for row in held
+    ]
+    if run.store.version(OPS_MODELS) is not None:
+        models = run.read(OPS_MODELS, until=run.ds).where(F.col(DS) >= first)
+        decided = models.orderBy(F.desc(DS), F.desc("told_at")).collect()
+        told = [[r[DS].isoformat(), r[MODEL_ID], r["status"], r["why"]] for r in decided]
+        if told:
+            blocks.append(Table("Models", ("day", "model", "decision", "why"), told))
+    if not blocks:
+        blocks.append(Note(f"No gate held anything back in the {DAYS} days up to {run.ds}."))
+    return Section("gates", "What a gate held back", blocks)
+
+
+def none_where(value: float | None) -> float:
+    """NaN where there is no value, as plots want it."""
+    return np.nan if value is None else float(value)

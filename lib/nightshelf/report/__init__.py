@@ -1,0 +1,1 @@
+"""A night on one page: from plain figures to HTML that needs nothing else."""

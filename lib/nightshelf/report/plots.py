@@ -1,0 +1,161 @@
+"""Plots as SVG that takes its colours and its fonts from the page it is in."""
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT = 7.2, 2.9  # inches; the page scales it
+INK: Final = "#010101"
+"""Stands for the colour of the page's text."""
+SERIES: Final = ("#010102", "#010103", "#010104", "#010105", "#010106")
+"""Stand for the page's colours of series, `--series-1` and so on."""
+_SETTINGS: Final = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "savefig.edgecolor": "none",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """Values by day with their bounds, each as long as `days`; NaN where there is none."""
+
+    name: str
+    days: Sequence[date]
+    values: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+
+
+def lines(name: str, title: str, series: Sequence[Line], height: float = HEIGHT) -> str:
+    """Series over days, in the order of the page's colours; a band is an interval."""
+
+    def draw(axes: Axes) -> None:
+        for line, colour in zip(series, SERIES, strict=False):
+            days = np.array(line.days, "datetime64[D]")
+            axes.plot(days, line.values, color=colour, label=line.name, marker=".", linewidth=1.5)
+            if line.low is not None and line.high is not None:
+                axes.fill_between(days, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
+        locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(formatter)
+        axes.set_ylim(bottom=0)
+        axes.legend(ncols=len(series), loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0)
+        axes.set_title(title, pad=22)
+
+    return _drawn(name, draw, height)
+
+
+def curve(
+    name: str, title: str, x: Sequence[float], y: Sequence[float], labels: tuple[str, str]
+) -> str:
+    """One curve beside the diagonal."""
+
+    def draw(axes: Axes) -> None:
+        end = max(*x, *y)
+        axes.plot([0, end], [0, end], color=INK, linewidth=0.8, linestyle=":")
+        axes.plot(x, y, color=SERIES[0], marker=".", linewidth=1.5)
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
+        axes.set_xlim(0, end)
+        axes.set_ylim(0, end)
+
+    return _drawn(name, draw, HEIGHT, WIDTH / 2)
+
+
+def bars(name: str, title: str, values: Mapping[str, float]) -> str:
+    """A bar a name, the first on top."""
+
+    def draw(axes: Axes) -> None:
+        places = np.arange(len(values))
+        axes.barh(places, list(values.values()), color=SERIES[0], height=0.7)
+        axes.set_yticks(places, list(values))
+        axes.invert_yaxis()
+        axes.set_title(title)
+
+    return _drawn(name, draw, 0.6 + 0.22 * len(values))
+
+
+def intervals(name: str, title: str, rows: Sequence[tuple[str, float, float, float]]) -> str:
+    """A point with its bounds a row (name, value, low, high), the first on top."""
+
+    def draw(axes: Axes) -> None:
+        places = np.arange(len(rows))
+        value, low, high = (np.array(column, float) for column in list(zip(*rows, strict=True))[1:])
+        below, above = np.nan_to_num(value - low), np.nan_to_num(high - value)
+        axes.errorbar(value, places, xerr=[below, above], fmt="o", color=SERIES[0], markersize=4)
+        axes.set_yticks(places, [row[0] for row in rows])
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+        axes.set_title(title)
+
+    return _drawn(name, draw, 0.6 + 0.22 * len(rows))
+
+
+def heat(
+    name: str, title: str, rows: Sequence[str], columns: Sequence[str], shares: NDArray[np.float64]
+) -> str:
+    """A cell a (row, column) with its share in percent, empty where it is NaN."""
+
+    def draw(axes: Axes) -> None:
+        for r, c in zip(*np.nonzero(~np.isnan(shares)), strict=True):
+            strength = 0.08 + 0.72 * float(np.clip(shares[r, c], 0, 1))
+            axes.add_patch(
+                mpl.patches.Rectangle((c, r), 0.96, 0.92, color=SERIES[0], alpha=strength, lw=0)
+            )
+            axes.text(c + 0.48, r + 0.5, f"{shares[r, c]:.0%}", ha="center", va="center", size=8)
+        axes.set_xlim(0, len(columns))
+        axes.set_ylim(len(rows), 0)
+        axes.set_xticks(np.arange(len(columns)) + 0.48, columns)
+        axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        axes.set_title(title)
+
+    return _drawn(name, draw, 0.7 + 0.26 * len(rows))
+
+
+def _drawn(name: str, draw: Callable[[Axes], Any], height: float, width: float = WIDTH) -> str:
+    """The SVG element; `name` keeps the ids inside apart from those of other plots of a page."""
+    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure.subplots())
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # As wide as the page lets it be, but not so narrow that its letters could not be read.
+    wide = f"max-width: {width * 96:.0f}px; min-width: {width * 68:.0f}px"
+    element = rf'<svg viewBox="\1" style="{wide}" role="img">'
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', element, svg, count=1)
+    svg = re.sub(r"font-family: [^;]*; ?", "", svg)
+    svg = re.sub(r'id="([\w.]+_\d+)"', rf'id="{name}-\1"', svg)
+    for n, colour in enumerate(SERIES, 1):
+        svg = svg.replace(colour, f"var(--series-{n})")
+    return svg.replace(INK, "currentColor")

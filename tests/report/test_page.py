@@ -1,0 +1,81 @@
+"""The page and its plots: what they hold, and that nothing in them is taken for markup."""
+
+import re
+from datetime import date, timedelta
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from nightshelf.report.page import Note, Page, Plot, Section, Shopper, Shown, Table, rendered
+from nightshelf.report.plots import Line, bars, curve, heat, intervals, lines
+
+DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(3)]
+HOSTILE = "<script>alert(1)</script> & {{ 7 * 7 }}"
+
+
+class Tags(HTMLParser):
+    """Counts elements, and gathers what links lead to."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name in ("href", "src", "xlink:href"):
+                self.links.append(str(value))
+            if name == "id":
+                self.ids.append(str(value))
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    band = [0.1, float("nan"), 0.3]
+    plots = [
+        lines("a", HOSTILE, [Line(HOSTILE, DAYS, band, band, band), Line("b", DAYS, [1, 2, 3])]),
+        curve("b", "ROC", [0, 0.5, 1], [0, 0.9, 1], ("x", HOSTILE)),
+        bars("c", "Seconds", {HOSTILE: 1.0, "b": 2.0}),
+        intervals("d", "By segment", [("all", 0.2, 0.1, 0.3), (HOSTILE, 0.1, np.nan, np.nan)]),
+        heat("e", "Who comes back", ["w", HOSTILE], ["0", "1"], np.array([[1, 0.5], [1, np.nan]])),
+    ]
+    blocks = [
+        *(Plot(plot, HOSTILE) for plot in plots),
+        Table(HOSTILE, ["a", HOSTILE], [[HOSTILE, "1"]], frozenset({1})),
+        Note(HOSTILE, is_alarm=True),
+        Shopper(HOSTILE, [HOSTILE], [Shown(HOSTILE, HOSTILE, "1", "https://shop/p.png")]),
+        Shopper("new", [], []),
+    ]
+    return rendered(Page(HOSTILE, [("k", HOSTILE)], [Section("all", HOSTILE, blocks)]))
+
+
+def test_nothing_told_becomes_markup(page: str) -> None:
+    found = Tags(page)
+    assert "script" not in found.tags
+    assert "49" not in re.sub(r"[\d.-]{3,}", "", page)
+    assert found.tags.count("svg") == 5
+    assert page.count("&lt;script&gt;") >= 15
+
+
+def test_the_page_needs_nothing_but_pictures(page: str) -> None:
+    found = Tags(page)
+    outside = {link for link in found.links if not link.startswith("#")}
+    assert outside == {"https://shop/p.png"}
+    assert "url(http" not in page
+    assert "@import" not in page
+    assert len(found.ids) == len(set(found.ids))
+
+
+def test_plots_take_the_colours_of_the_page(page: str) -> None:
+    assert "#0101" not in page
+    assert "var(--series-2)" in page
+    assert "currentColor" in page
+
+
+def test_plots_are_the_same_every_time() -> None:
+    one, two = (bars("c", "Seconds", {"a": 1.0}) for _ in range(2))
+    assert one == two
