@@ -43,6 +43,7 @@ def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, nights: Shop) 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_runs_of_a_day_side_by_side(invoke: Invoke, nights: Shop) -> None:
     conf = (*PLAIN, "--conf-file", nights.conf)
     again = ("--ds", "2026-11-23", "--set", "item_cf.similarity=jaccard", "--set", "recommend.k=1")
@@ -100,3 +101,27 @@ def test_a_day_that_moved_too_far_holds_the_night(invoke: Invoke, nights: Shop) 
     after = {row["name"]: row for row in nights.store.read(DRIFT).collect()}
     assert after != told
     assert invoke("check_drift", *conf).code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_night_is_told_on_one_page(invoke: Invoke, nights: Shop) -> None:
+    conf = ("--conf-file", nights.conf, "--ds")
+    early = invoke("report", *conf, "2026-11-24")
+    assert early.code == 0, early.lines
+    page = nights.folder / "warehouse" / "report" / "2026-11-24.html"
+    assert "No lists were judged yet" in page.read_text()
+    assert "`analyse_behaviour` has not run yet." in page.read_text()
+    for job, day in (("evaluate", "23"), ("analyse_behaviour", "24"), ("check_drift", "24")):
+        assert invoke(job, *PLAIN[:8], *conf, f"2026-11-{day}").code == 0
+    last = invoke("report", *conf, "2026-11-24")
+    assert last.code == 0, last.lines
+    html = page.read_text()
+    assert "No lists were judged yet" not in html
+    for told in ("The lists of 2026-11-23", "Who comes back", "What moved?", "u0", "Seconds"):
+        assert told in html
+    assert len(html) < 2_000_000
+    nothing = invoke("report", *conf, "2026-11-21")
+    assert nothing.code == 0
+    old = (page.parent / "2026-11-21.html").read_text()
+    assert "No lists of 2026-11-21 were published." in old
