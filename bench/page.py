@@ -406,6 +406,33 @@ def text(f: Figures) -> str:
     return "\n".join(lines)
 
 
+def evaluate(f: Figures) -> str:
+    """Judging lists beside ranx and recommenders."""
+    share, ratio, spark = f["bootstrap_ratio"], f["ratio_ranx"], f["ratio_recommenders"]
+    rows = [
+        [f"Nightshelf, 15 metrics at three lengths, {f['users']:,} users", f["ours_s"]],
+        [f"Nightshelf, {f['peer_users']:,} users", f["ours_peer_s"]],
+        [f"ranx {f['ranx_version']}, 7 metrics at 10, {f['peer_users']:,} users", f["ranx_s"]],
+        [
+            f"recommenders {f['recommenders_version']} on Spark, 4 metrics at 10, "
+            f"{f['peer_users']:,} users",
+            f["recommenders_s"],
+        ],
+    ]
+    seconds, difference = f["ours_s"], f["max_abs_diff_ranx"]
+    return "\n".join(
+        [
+            table(["", "seconds"], rows) + "\n",
+            f"- {f['rows']:,} rows, seconds: {against(seconds, 'at most 90', seconds <= 90)}",
+            f"- times as fast as ranx: {against(ratio, 'at least 2', ratio >= 2)}",
+            f"- times as fast as recommenders: {against(spark, 'at least 2', spark >= 2)}",
+            f"- 1,000 draws beside 100: {against(share, 'at most 2', share <= 2)}",
+            f"- largest difference from ranx: "
+            f"{against(f'{difference:.1g}', 'below 1e-9', difference < 1e-9)}",
+        ]
+    )
+
+
 SECTIONS = (
     ("item_cf", "item-cf", "Item-CF", item_cf),
     ("item_cf_growth", "growth", "Item-CF as a shop grows", item_cf_growth),
@@ -417,6 +444,7 @@ SECTIONS = (
     ("ctr", "ctr", "Quality of click models", ctr),
     ("lists", "lists", "Lists on real shops", lists),
     ("truth", "truth", "Lists beside a simulated shop's truth", truth),
+    ("evaluate", "evaluate", "Judging lists", evaluate),
     ("search", "search", "Search", search),
     ("text", "text", "Text", text),
     ("night", "night", "A night", night),
