@@ -61,7 +61,10 @@ def test_equals_brute_force(
 SMALL = {"task_bytes": 2_000}  # some four slices of users
 
 
-@pytest.mark.parametrize("similarity", ["cosine", "bm25", "jaccard", "ease"])
+@pytest.mark.parametrize(
+    "similarity",
+    ["cosine", *(pytest.param(s, marks=pytest.mark.long) for s in ("bm25", "jaccard", "ease"))],
+)
 def test_same_rows_for_any_order_and_any_plan(frame: Frame, similarity: Similarity) -> None:
     pairs = random_pairs(6, users=80, items=50, n=900)
     shuffled = [pairs[n] for n in np.random.default_rng(1).permutation(len(pairs))]

@@ -46,6 +46,9 @@ def wanted() -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
+@pytest.mark.long  # ranx compiles for more than a minute
+@pytest.mark.filterwarnings("ignore:unsafe cast")
 def test_equal_ranx_and_torchmetrics(
     frame: Frame, lists: dict[str, list[str]], wanted: dict[str, set[str]]
 ) -> None:

@@ -151,7 +151,13 @@ def test_a_planted_pickle_is_not_loaded(tmp_path: Path) -> None:
     assert canary.exists()  # it would have told
 
 
-@pytest.mark.parametrize("path", ["models/../../elsewhere", "/etc", "s3a://bucket/models/m"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "models/../../elsewhere",
+        *(pytest.param(p, marks=pytest.mark.long) for p in ("/etc", "s3a://bucket/models/m")),
+    ],
+)
 def test_a_model_elsewhere_is_not_looked_at(invoke: Invoke, nights: Shop, path: str) -> None:
     """The night goes on without it, and says so."""
     told = row("planted", 24, "promoted", path, 0.99)

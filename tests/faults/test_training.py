@@ -124,6 +124,7 @@ def test_a_rank_that_hangs_is_given_up(launch: Callable[..., Ended], tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_diverging_training_is_no_reason_to_try_again(
     launch: Callable[..., Ended], tmp_path: Path
 ) -> None:

@@ -2,12 +2,15 @@
 
 from datetime import date
 
+import pytest
+
 from nightshelf.tables import ITEM_FEATURES, USER_FEATURES
 from tests.jobs.conftest import Invoke, Shop
 
 DAY = date(2026, 11, 23)
 
 
+@pytest.mark.long
 def test_all_users_and_items_known_by_the_day(invoke: Invoke, shop: Shop) -> None:
     shop.deliver("2026-11-24", "late,i9,click,2026-11-24 10:00:00,5")
     assert invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0

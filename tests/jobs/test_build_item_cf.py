@@ -36,6 +36,7 @@ def test_auto_builds_what_the_last_days_speak_for_and_says_so(invoke: Invoke, sh
     assert shop.store.digest(ITEM_NEIGHBOURS, DAY8) == built
 
 
+@pytest.mark.long
 def test_days_without_events_are_no_failure(invoke: Invoke, shop: Shop) -> None:
     shop.configure("ingest: {window_days: 1}\n")
     assert invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-22").code == 0

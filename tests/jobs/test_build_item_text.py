@@ -64,6 +64,7 @@ def told_of(shop: Shop, day: int) -> set[tuple[str, int, str, float]]:
     return {tuple(row)[:4] for row in rows.collect()}
 
 
+@pytest.mark.long
 def test_what_texts_are_used_for(invoke: Invoke, texts: Shop) -> None:
     night(invoke, texts, DAY_1, "ingest", "build_item_text", "build_item_cf", "build_features")
     alike = texts.store.read(TEXT_NEIGHBOURS).collect()

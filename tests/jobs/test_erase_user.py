@@ -44,6 +44,7 @@ def holders(shop: Shop) -> set[str]:
     return found
 
 
+@pytest.mark.long
 def test_nothing_of_an_erased_user_is_left(invoke: Invoke, known: Shop) -> None:
     before = holders(known)
     assert {Path(name).parts[:2] for name in before} >= {

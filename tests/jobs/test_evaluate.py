@@ -87,6 +87,7 @@ def test_what_shoppers_do_is_told_in_tables(invoke: Invoke, nights: Shop) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_day_that_moved_too_far_holds_the_night(invoke: Invoke, nights: Shop) -> None:
     conf = ("--conf-file", nights.conf, "--ds", "2026-11-24")
     assert invoke("check_drift", *conf, "--set", "drift.max_change=0.5").code == 0

@@ -97,6 +97,7 @@ def test_sums_of_days_that_changed_are_not_used(invoke: Invoke, nights: Shop) ->
     assert kept == built(invoke, nights, 5, *FULL)[0]
 
 
+@pytest.mark.long
 def test_a_dry_run_keeps_no_sums(invoke: Invoke, nights: Shop) -> None:
     ingest(invoke, nights, 5)
     _, ended = built(invoke, nights, 5, *SETTLED)

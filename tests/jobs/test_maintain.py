@@ -24,6 +24,7 @@ def files(shop: Shop, table: str) -> list[Path]:
     return list((shop.folder / "warehouse" / table).rglob("*.parquet"))
 
 
+@pytest.mark.long
 def test_what_no_night_reads_any_more_goes(invoke: Invoke, nights: Shop) -> None:
     served = nights.store.digest(SERVING_RECOMMENDATIONS)
     events = nights.store.digest(SILVER_EVENTS)

@@ -134,6 +134,7 @@ def _readers_agree(spark: SparkSession, store: Store) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_shuffled_and_repeated_input_gives_the_same_tables(invoke: Invoke, shop: Shop) -> None:
     assert invoke("nightly", *PLAIN, "--conf-file", shop.conf, "--ds", "2026-11-24").code == 0
     plain = digests(shop.store)
@@ -181,6 +182,7 @@ def _day(day: int) -> "object":
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_window_reads_recent_days_and_keeps_the_rest(invoke: Invoke, shop: Shop) -> None:
     conf = (*PLAIN, "--conf-file", shop.conf, "--set", "ingest.window_days=2")
     assert invoke("ingest", *conf, "--ds", "2026-11-23").code == 0

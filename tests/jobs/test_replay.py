@@ -27,6 +27,7 @@ def test_a_past_list_is_made_again(invoke: Invoke, nights: Shop) -> None:
         assert (step["replayed"], step["same"]) == (run_id, True)
 
 
+@pytest.mark.long
 def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -> None:
     run_id = run_of(nights, 24)
     configs = nights.folder / "warehouse" / "ops" / "configs"

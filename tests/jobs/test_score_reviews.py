@@ -49,6 +49,7 @@ def deliver(shop: Shop, day: str, *rows: str) -> None:
     (shop.folder / "reviews" / f"{day}.csv").write_text("\n".join([HEAD, *rows]) + "\n")
 
 
+@pytest.mark.long
 def test_reviews_become_features_and_texts(invoke: Invoke, reviewed: Shop) -> None:
     first = night(invoke, reviewed, DAY_1, "ingest", "score_reviews", "build_features")
     assert first["ingest"]["reviews"] == 20

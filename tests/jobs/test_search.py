@@ -148,6 +148,7 @@ def test_bad_input_is_told(invoke: Invoke, tmp_path: Path) -> None:
     assert "search.fields" in ended.error
 
 
+@pytest.mark.long
 def test_an_index_without_a_given_file(invoke: Invoke, tmp_path: Path) -> None:
     night = Night(invoke, tmp_path / "shop", save(tmp_path / "weights"))
     small = ("simulate.users=20", "simulate.items=12", "simulate.days=2")

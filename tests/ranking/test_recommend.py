@@ -234,6 +234,7 @@ def test_items_of_similar_texts_are_added(frame: Frame) -> None:
     assert "text" not in {row["source"] for row in ann(rules(k=5, text_weight=0.0), alike).values()}
 
 
+@pytest.mark.long
 def test_features_are_named_for_published_rows_only(frame: Frame) -> None:
     asked: list[set[tuple[str, str]]] = []
 
