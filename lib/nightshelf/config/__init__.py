@@ -14,11 +14,11 @@ from nightshelf.config.sections import (
     ItemCfConfig,
     PrivacyConfig,
     RecommendConfig,
-    SimulateConfig,
     SparkConfig,
     UserCfConfig,
     WarehouseConfig,
 )
+from nightshelf.config.simulate import PlantedConfig, SimulateConfig
 from nightshelf.config.sources import (
     ColumnRef,
     ColumnSpec,
@@ -34,7 +34,7 @@ from nightshelf.config.text import TextConfig, TextTrainingConfig
 __all__ = [
     "AuditsConfig", "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource",
     "FeedbackConfig", "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource",
-    "MaintenanceConfig", "PrivacyConfig",
+    "MaintenanceConfig", "PlantedConfig", "PrivacyConfig",
     "RecommendConfig", "ReviewSource", "ReviewsConfig", "SearchConfig", "SimulateConfig",
     "Sources", "SparkConfig", "TextConfig", "TextTrainingConfig", "TrackingConfig",
     "UserCfConfig", "UserSource", "WarehouseConfig", "as_it_was", "config_hash", "decisive", "load",

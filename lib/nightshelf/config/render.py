@@ -32,18 +32,24 @@ def base() -> str:
 def _sections() -> Iterator[str]:
     for name, section in Config.model_fields.items():
         yield f"{name}:"
-        value: BaseModel = section.default
-        defaults = _plain(value)
-        for key, field in type(value).model_fields.items():
-            told = defaults[key]
-            lines = _lines(told)
-            if lines:
-                yield f"  {key}:  # {field.description}"
-                yield from (f"    {line}" for line in lines)
-                continue
+        yield from (f"  {line}" for line in _keys(section.default))
+
+
+def _keys(section: BaseModel) -> Iterator[str]:
+    """A line a key with its default and meaning, and more for what is made of keys itself."""
+    defaults = _plain(section)
+    for key, field in type(section).model_fields.items():
+        told, comment = defaults[key], f"  # {field.description}"
+        if isinstance(field.default, BaseModel):
+            yield f"{key}:{comment}"
+            yield from (f"  {line}" for line in _keys(field.default))
+        elif lines := _lines(told):
+            yield f"{key}:{comment}"
+            yield from (f"  {line}" for line in lines)
+        else:
             flow = yaml.safe_dump({key: told}, default_flow_style=None, sort_keys=False, width=1000)
             shown = flow.strip().removeprefix("{").removesuffix("}") if flow[0] == "{" else flow
-            yield f"  {shown.strip()}  # {field.description}"
+            yield f"{shown.strip()}{comment}"
 
 
 def _lines(value: Any) -> list[str]:

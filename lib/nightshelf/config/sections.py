@@ -19,6 +19,7 @@ from nightshelf.config.reviews import ReviewsConfig
 from nightshelf.config.search import SearchConfig
 from nightshelf.config.section import Section, Share
 from nightshelf.config.shop import simulated_sources
+from nightshelf.config.simulate import SimulateConfig
 from nightshelf.config.sources import Sources, Strings, _as_tuple
 from nightshelf.config.text import TextConfig, TextTrainingConfig
 
@@ -108,25 +109,6 @@ class IngestConfig(Section):
     quarantine_limits: dict[ReasonCode, Share] = Field(
         {}, description="own limits by reason code, such as {missing_user: 0.3}"
     )
-
-
-class SimulateConfig(Section):
-    enabled: bool = Field(
-        False, description="make the shop's data first; true where no events are configured"
-    )
-    seed: int = Field(7, ge=0, lt=2**32, description="another seed, another shop")
-    start: date = Field(date(2026, 1, 1), description="the shop's first simulated day")
-    days: int = Field(30, ge=2, le=3_650, description="days from the first")
-    users: int = Field(2_000, ge=1, le=50_000_000, description="shoppers")
-    items: int = Field(1_000, ge=12, le=100_000, description="products")
-    categories: int = Field(12, ge=1, le=12, description="product categories")
-    brands: int = Field(40, ge=1, le=80, description="brands")
-    sessions_per_day: float = Field(
-        0.25, gt=0, le=50, description="visits of an average shopper on an average day"
-    )
-    robot_share: Share = Field(0.002, description="share of users who are a robot for a day")
-    dirty_share: Share = Field(0.01, description="share of rows with a spoilt or repeated copy")
-    stockout_share: Share = Field(0.02, description="share of (item, day) without stock, about")
 
 
 class PrivacyConfig(Section):

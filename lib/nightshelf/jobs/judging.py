@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from pyspark import Broadcast
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from nightshelf.columns import CATEGORY, ITEM, PRICE, USER
+from nightshelf.columns import CATEGORY, ITEM, PRICE, SEGMENT, USER
 from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.facts import Facts, facts_of
 from nightshelf.evaluation.figures import figures
@@ -15,7 +16,7 @@ from nightshelf.evaluation.segments import segments
 from nightshelf.ranking.recommend import Ingredients
 from nightshelf.runs import Run
 from nightshelf.sending import send
-from nightshelf.tables import SILVER_EVENTS, SILVER_USERS
+from nightshelf.tables import CUSTOMERS, SILVER_EVENTS, SILVER_USERS
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,18 @@ def judge(run: Run, made: Ingredients) -> Judge:
     later = run.read(SILVER_EVENTS, until=last_day(config, run.ds))
     users = run.read(SILVER_USERS) if run.store.version(SILVER_USERS) is not None else None
     items = made.shop.items.select(ITEM, CATEGORY, PRICE)
-    kinds = segments(run.ds, items, users, config.attributes, config.categories)
+    kinds = made.positives.transform(
+        segments(run.ds, items, users, config.attributes, config.categories)
+    )
+    if run.store.has(CUSTOMERS, run.ds):
+        own = F.concat(F.lit("customer:"), "kind").alias(SEGMENT)
+        kinds = kinds.unionByName(run.read(CUSTOMERS, on=run.ds).select(USER, own))
     seen = later.transform(shown(config, run.ds))
     outcomes = Outcomes(
         wanted=later.transform(relevant(config, feedback, run.ds)),
         shown=None if seen.isEmpty() else seen,
         before=made.positives.select(USER, ITEM).distinct(),
-        segments=made.positives.transform(kinds),
+        segments=kinds,
     )
     made.keep(*outcomes.frames())  # joined with the lists of every model
     wanted = outcomes.wanted.count()

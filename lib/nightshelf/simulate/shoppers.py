@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from nightshelf.config import SimulateConfig
-from nightshelf.simulate import words
+from nightshelf.simulate import planted, words
 from nightshelf.simulate.world import (
     EXAMINATION,
     GROWTH,
@@ -98,7 +98,11 @@ def users(config: SimulateConfig, world: World, block: int) -> Users:
         brand_tastes=rng.normal(0, 0.5, (count, len(world.brands))),
         price_sensitivity=np.exp(rng.normal(0, 0.6, count)),
         activity=np.exp(rng.normal(-0.5, 1.0, count)),
-        robot_day=np.where(robot, rng.integers(0, config.days, count), -1),
+        robot_day=planted.robot_days(
+            config.planted,
+            np.where(robot, rng.integers(0, config.days, count), -1),
+            generator(config, "robots", block),
+        ),
         signup_day=np.where(
             new & ~robot, rng.integers(0, config.days, count), -rng.integers(1, 900, count)
         ),
@@ -116,7 +120,9 @@ def pages(config: SimulateConfig, world: World, people: Users, block: int) -> Pa
     session = np.repeat(np.arange(len(user)), turned)
     nth = np.arange(len(session)) - np.repeat(np.cumsum(turned) - turned, turned)
     user, day = user[session], day[session]
-    category = _categories(rng, people.tastes[user])
+    everything = np.arange(len(world.categories))
+    places = planted.loved(config.planted, people.tastes, day[:, None], everything[None, :])
+    category = _categories(rng, people.tastes[user[:, None], places])
     asked = category * words.NOUNS + rng.integers(0, words.NOUNS, len(session))
     kind = np.where(rng.random(len(session)) < SEARCHES, asked, -1)
     items = _drawn(rng, world, category, kind)
@@ -155,7 +161,8 @@ def acts(config: SimulateConfig, world: World, people: Users, seen: Pages, block
     rng = generator(config, "acts", block)
     user = seen.user[:, None]
     category = world.category[seen.items]
-    love = np.log(0.05 + len(world.categories) * people.tastes[user, category])
+    place = planted.loved(config.planted, people.tastes, seen.day[:, None], category)
+    love = np.log(0.05 + len(world.categories) * people.tastes[user, place])
     brand = people.brand_tastes[user, world.brand[seen.items]]
     asked = seen.kind[:, None]
     match = np.where(asked < 0, 0.0, np.where(world.kind[seen.items] == asked, 0.5, -1.0))

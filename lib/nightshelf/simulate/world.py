@@ -3,14 +3,14 @@
 Every worker makes the same world from the seed: arrays over items and days, never over users.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshelf.config import SimulateConfig
+from nightshelf.config import PlantedConfig, SimulateConfig
 from nightshelf.simulate import words
 
 Floats = NDArray[np.float64]
@@ -115,7 +115,7 @@ def world(config: SimulateConfig) -> World:
     new = (rng.random(items) < 0.1) & (np.arange(items) >= len(categories))
     gone = (rng.random(items) < 0.02) & (np.arange(items) >= len(categories))
     base_price = np.exp(level[kind] + rng.normal(0, 0.4, items))
-    return World(
+    shop = World(
         categories=categories,
         brands=brands[: config.brands],
         kind=kind,
@@ -132,6 +132,21 @@ def world(config: SimulateConfig) -> World:
         shown_upto=shown_upto / shown_upto[-1],
         kind_start=np.searchsorted(kind[shelf], np.arange(len(level) + 1)),
     )
+    return _planted(shop, config.planted)
+
+
+def _planted(shop: World, planted: PlantedConfig) -> World:
+    """The shop with its price shock, and with its last category launched late."""
+    price, launch = shop.price, shop.launch
+    if planted.price_day is not None:
+        price = price.copy()
+        price[:, planted.price_day :] = np.round(
+            price[:, planted.price_day :] * planted.price_factor, 2
+        )
+    if planted.category_day is not None:
+        is_last = shop.category == len(shop.categories) - 1
+        launch = np.where(is_last, planted.category_day, launch)
+    return replace(shop, price=price, launch=launch)
 
 
 def _promotions(rng: np.random.Generator, items: int, days: int) -> Floats:
