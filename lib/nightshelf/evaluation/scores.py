@@ -102,7 +102,7 @@ def _auc_bounds(
     placed = np.where(is_positive, below / negatives, 1 - below / positives)
     sides = np.column_stack([is_positive, ~is_positive]).astype(np.float64)
     drawn = _buckets(bucket, placed[:, None] * sides, sides).drawn(replicates)
-    low, high = bounds(drawn.sum(axis=1, keepdims=True) - auc)
+    low, high = bounds((drawn.sum(axis=1, keepdims=True) - auc).clip(0, 1))
     return float(low[0]), float(high[0])
 
 
