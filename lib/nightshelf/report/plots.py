@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -64,8 +64,11 @@ def lines(name: str, title: str, series: Sequence[Line], height: float = HEIGHT)
         axes.xaxis.set_major_locator(locator)
         formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_formatter(formatter)
-        shown = [day for line in series for day in line.days]
-        axes.set_xlim(min(shown) - timedelta(days=1), max(shown) + timedelta(days=1))
+        every = [day for line in series for day in line.days]
+        shown = np.array(every, "datetime64[D]").astype(
+            np.float64
+        )  # days since 1970, as on the axis
+        axes.set_xlim(shown.min() - 1, shown.max() + 1)
         axes.set_ylim(bottom=0)
         axes.legend(ncols=len(series), loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0)
         axes.set_title(title, pad=22)
