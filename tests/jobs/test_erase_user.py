@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightshelf.ingest.erased import digest_of
+from nightshelf.report.page import Page, Section, Shopper, rendered
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
     OPS_ERASED_USERS,
@@ -21,11 +22,16 @@ ALL = ("--set", "ingest.quarantine_limit=0.5")
 
 @pytest.fixture
 def known(invoke: Invoke, nights: Shop) -> Shop:
-    """The shop after two nights, where a refused row tells of the user, too."""
+    """The shop after two nights, where a refused row tells of the user, too, and a report."""
     log = nights.folder / "log" / "2026-11-24.csv"
     log.write_text(log.read_text() + f"{WHO},i1,no such type,2026-11-24 12:00:00,9.5\n")
     told = ("--conf-file", nights.conf, "--ds", "2026-11-24", *ALL)
     assert invoke("ingest", *told).code == 0
+    pages = nights.folder / "warehouse" / "report"
+    pages.mkdir()
+    for day, user in (("2026-11-23", "someone"), ("2026-11-24", WHO)):
+        shown = Section("shoppers", "Some shoppers", [Shopper(user, [], [])])
+        (pages / f"{day}.html").write_text(rendered(Page("A night", [], [shown])))
     return nights
 
 
@@ -49,7 +55,7 @@ def test_nothing_of_an_erased_user_is_left(invoke: Invoke, known: Shop) -> None:
     before = holders(known)
     assert {Path(name).parts[:2] for name in before} >= {
         ("silver", "events"), ("quarantine", "events"),
-        ("gold", "recommendations"), ("serving", "recommendations"),
+        ("gold", "recommendations"), ("serving", "recommendations"), ("report", "2026-11-24.html"),
     }  # fmt: skip
     others = known.store.read(SERVING_RECOMMENDATIONS).where(f"user_id != '{WHO}'").count()
     conf = ("--conf-file", known.conf, "--ds", "2026-11-24")
@@ -65,6 +71,8 @@ def test_nothing_of_an_erased_user_is_left(invoke: Invoke, known: Shop) -> None:
     assert (step["rows_left"], step["user"]) == (0, digest_of(WHO)[:12])
     assert step["rows_removed"] >= 3 + 1 + 2 * 2 + 2
     assert known.store.read(SERVING_RECOMMENDATIONS).count() == others
+    pages = known.folder / "warehouse" / "report"
+    assert [page.name for page in pages.glob("*.html")] == ["2026-11-23.html"]
     # The tables are whole, and know whose they are.
     assert known.store.last_manifest(SERVING_RECOMMENDATIONS)["ds"] == "2026-11-24"
     assert known.store.read(GOLD_RECOMMENDATIONS, on=date(2026, 11, 23)).count() > 0

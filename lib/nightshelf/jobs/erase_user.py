@@ -17,6 +17,7 @@ from nightshelf.ingest.erased import digest_of
 from nightshelf.ingest.pseudonyms import pseudonym_of
 from nightshelf.jobs.printed import grid
 from nightshelf.learning.storage import Folder
+from nightshelf.report.page import shows
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import Arguments, command, start
 from nightshelf.runs.record import Outcome, execute
@@ -47,13 +48,16 @@ def run(run: Run, user: str) -> None:
         for table, (matches, changes) in tables.items():
             run.rows_out += erase(run.store, table, matches, changes)
         _forget_models(run, known)
+        for page in _pages_with(run, known):
+            run.store.files.delete(page)
         for place in ("training", "_staging"):
             run.store.files.delete(f"{run.store.root}/{place}")
     left = [trace(run.store, table, m, [user, known]) for table, (m, _) in tables.items()]
     run.rows_in = sum(found.rows for found in left)
     models = [folder.uri for folder, _ in _models_that_know(run, known)]
-    _show(left, models, run.dry_run)
-    found = [one.table for one in left if not one.is_clean] + models
+    pages = list(_pages_with(run, known))
+    _show(left, models + pages, run.dry_run)
+    found = [one.table for one in left if not one.is_clean] + models + pages
     if found and not run.dry_run:
         raise DataQualityError(
             f"the user is still in {', '.join(found)}: another run wrote meanwhile; let it end and "
@@ -122,7 +126,14 @@ def _models_that_know(run: Run, known: str) -> Iterator[tuple[Folder, Encoding]]
                 yield folder, encoding
 
 
-def _show(left: list[Trace], models: list[str], dry_run: bool) -> None:
+def _pages_with(run: Run, known: str) -> Iterator[str]:
+    """Reports that show the user; jobs/report.py makes them again, without."""
+    for page in run.store.files.glob(f"{run.store.root}/report/*.html"):
+        if shows((run.store.files.read_bytes(page.path) or b"").decode(), known):
+            yield page.path
+
+
+def _show(left: list[Trace], elsewhere: list[str], dry_run: bool) -> None:
     """The proof: what is still found, table by table."""
     title = "What is found of the user" + ("" if dry_run else ", after it was erased")
     numbers = ("rows", "rows in files of any version", "files of the log")
@@ -130,8 +141,8 @@ def _show(left: list[Trace], models: list[str], dry_run: bool) -> None:
     for found in left:
         shown.add_row(found.table, *map(str, (found.rows, found.rows_in_files, found.log_files)))
     Console().print(shown, markup=False)
-    for model in models:
-        Console().print(f"known to {model}", markup=False, highlight=False)
+    for place in elsewhere:
+        Console().print(f"known to {place}", markup=False, highlight=False)
 
 
 def _body(arguments: Arguments) -> Outcome:

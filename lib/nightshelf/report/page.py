@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Literal
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,11 @@ class Page:
     title: str
     facts: Sequence[tuple[str, str]]
     sections: Sequence[Section] = field(default=())
+
+
+def shows(html: str, user: str) -> bool:
+    """Whether the user is among the shoppers of a page."""
+    return f"<h3>{escape(user)}</h3>" in html
 
 
 def rendered(page: Page) -> str:
