@@ -8,7 +8,7 @@ from nightshelf.jobs.sections.moved import what_moved
 from nightshelf.jobs.sections.nights import data_in, gates, steps
 from nightshelf.jobs.sections.quality import Judged, breadth, for_whom, over_time, scores
 from nightshelf.jobs.sections.shoppers import examples
-from nightshelf.report.page import Page, rendered
+from nightshelf.report.page import Page, Section, rendered
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import GOLD_RECOMMENDATIONS
@@ -21,9 +21,7 @@ def run(run: Run) -> None:
         gates(run),
         over_time(judged),
         examples(run),
-        for_whom(judged),
-        scores(judged),
-        breadth(judged),
+        *_of_judged(judged),
         what_moved(run),
         shoppers_do(run),
         data_in(run),
@@ -36,6 +34,17 @@ def run(run: Run) -> None:
         run.store.files.write_bytes(path, content)
     run.rows_out = 1
     run.tell(page=path, kilobytes=len(content) // 1024)
+
+
+def _of_judged(judged: Judged) -> list[Section]:
+    """What else the newest day that was judged tells; `over_time` says why there is none."""
+    if judged.day is None:
+        return []
+    return [
+        for_whom(judged, judged.day),
+        scores(judged, judged.day),
+        breadth(judged),
+    ]
 
 
 def report_path(run: Run) -> str:

@@ -60,19 +60,13 @@ class Judged:
         return Line(name, self.days, values, *((low, high) if band else ()))
 
 
-def nothing_judged(judged: Judged) -> Note:
-    """Why there is nothing to show."""
-    return Note(
-        f"No lists were judged yet: lists are judged once the {judged.horizon} days after them "
-        "have passed, by `evaluate`."
-    )
-
-
 def over_time(judged: Judged) -> Section:
     """nDCG and hit rate beside baselines, over the days; all metrics of the newest."""
     title = "Did it work?"
     if judged.day is None:
-        return Section("quality", title, [nothing_judged(judged)])
+        days = f"the {judged.horizon} days after them"
+        why = f"No lists were judged yet: `evaluate` does so once {days} have passed."
+        return Section("quality", title, [Note(why)])
     blocks: list[Block] = []
     for metric, name in (("ndcg", "nDCG"), ("hit_rate", "Hit rate")):
         series = [
@@ -112,13 +106,9 @@ def _cell(row: Row | None) -> str:
     return f"{row['value']:.4f}{bounds}"
 
 
-def scores(judged: Judged) -> Section:
-    """ROC and calibration of the newest day's lists."""
-    title = "Are the scores right?"
-    if judged.day is None:
-        return Section("scores", title, [nothing_judged(judged)])
-    blocks: list[Block] = list(_curves(judged, judged.day))
-    return Section("scores", title, blocks)
+def scores(judged: Judged, day: date) -> Section:
+    """ROC and calibration of a day's lists."""
+    return Section("scores", "Are the scores right?", list(_curves(judged, day)))
 
 
 def _curves(judged: Judged, day: date) -> Iterator[Block]:
@@ -157,11 +147,9 @@ def _curves(judged: Judged, day: date) -> Iterator[Block]:
         yield Note(f"Calibration: {own['ece']['why']}.")
 
 
-def for_whom(judged: Judged) -> Section:
-    """nDCG by segment of the newest day's lists."""
+def for_whom(judged: Judged, day: date) -> Section:
+    """nDCG by segment of a day's lists."""
     title = "For whom?"
-    if judged.day is None:
-        return Section("segments", title, [nothing_judged(judged)])
     ours = [
         (f"{r[SEGMENT]} ({r['n']:,})", r["value"], none_where(r["low"]), none_where(r["high"]))
         for r in judged.segments
@@ -169,7 +157,7 @@ def for_whom(judged: Judged) -> Section:
     ]
     if not ours:
         return Section("segments", title, [Note("Nobody who could be judged.")])
-    caption = f"nDCG@{judged.k} of the lists of {judged.day}, and how many users were judged."
+    caption = f"nDCG@{judged.k} of the lists of {day}, and how many users were judged."
     return Section(
         "segments",
         title,
@@ -180,8 +168,6 @@ def for_whom(judged: Judged) -> Section:
 def breadth(judged: Judged) -> Section:
     """Coverage, diversity and evenness over the days."""
     title = "How broad are the lists?"
-    if judged.day is None:
-        return Section("breadth", title, [nothing_judged(judged)])
     named = {
         "coverage": "items on any list",
         "diversity": "pairs of two categories",
