@@ -25,14 +25,10 @@ SMOOTHING: Final = 0.01
 
 @dataclass(frozen=True)
 class Metric:
-    """of: computes it from lists of length k. undefined: why there is no value where there is none.
-
-    lists: whether it judges lists by themselves, and not by what users did afterwards.
-    """
+    """of: computes it from lists of length k. undefined: why it has no value where it has none."""
 
     of: Function
     undefined: str
-    lists: bool = False
 
 
 def precision(some: Judged, k: int) -> Ratio:
@@ -175,12 +171,10 @@ METRICS: Final[Mapping[str, Metric]] = {
     "gauc": Metric(gauc, _ONE_CLASS),
     "click_through": Metric(click_through, _UNSEEN),
     "conversion": Metric(conversion, _UNSEEN),
-    "diversity": Metric(diversity, "no list with two items of a known category", lists=True),
-    "novelty": Metric(novelty, "no list", lists=True),
-    "category_gap": Metric(
-        category_gap, "no list and history with items of a known category", lists=True
-    ),
-    "price_gap": Metric(price_gap, "no list and history with items of a known price", lists=True),
+    "diversity": Metric(diversity, "no list with two items of a known category"),
+    "novelty": Metric(novelty, "no list"),
+    "category_gap": Metric(category_gap, "no list and history with items of a known category"),
+    "price_gap": Metric(price_gap, "no list and history with items of a known price"),
 }
 
 

@@ -11,12 +11,13 @@ from pyspark.sql import functions as F
 from rich.console import Console
 
 from nightshelf.columns import ITEM, RANK, TITLE, USER
-from nightshelf.errors import ConfigError, MissingInputError
+from nightshelf.errors import ConfigError
 from nightshelf.evaluation.figures import user_metrics
 from nightshelf.evaluation.intervals import differences
 from nightshelf.evaluation.people import ALL
 from nightshelf.jobs.judging import judge
 from nightshelf.jobs.printed import grid
+from nightshelf.jobs.published import published_by
 from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import Arguments, Extra, command, start
@@ -28,7 +29,10 @@ SHOPPERS: Final = 3
 
 def compare(run: Run, a: str, b: str, as_json: bool) -> None:
     """Prints what is better in the lists of run `b` than in those of run `a`, and for whom."""
-    lists = {name: _lists(run, run_id) for name, run_id in (("a", a), ("b", b))}
+    lists = {
+        name: published_by(run, GOLD_RECOMMENDATIONS, run_id).read(GOLD_RECOMMENDATIONS, on=run.ds)
+        for name, run_id in (("a", a), ("b", b))
+    }
     config = run.config.evaluate
     k = config.ks[len(config.ks) // 2]
     with kept_ingredients(run, run.ds) as made:
@@ -49,19 +53,6 @@ def compare(run: Run, a: str, b: str, as_json: bool) -> None:
         click.echo(json.dumps(told, sort_keys=True))
     else:
         show(told, k, Console())
-
-
-def _lists(run: Run, run_id: str) -> DataFrame:
-    """[gold.recommendations] of ds as a run published them."""
-    version = run.store.commits(GOLD_RECOMMENDATIONS).version_by(run_id)
-    if version is None:
-        raise MissingInputError(
-            f"{run_id}: {GOLD_RECOMMENDATIONS.name} has no commit of that run; jobs/status.py "
-            "lists runs, and Delta keeps commits of the last 30 days"
-        )
-    then = Run(run.spark, run.config, run.ds, run.job, run.run_id)
-    then.store.pin({GOLD_RECOMMENDATIONS.name: version})
-    return then.read(GOLD_RECOMMENDATIONS, on=run.ds)
 
 
 def _most_changed(lists: dict[str, DataFrame], wanted: DataFrame, k: int) -> list[str]:

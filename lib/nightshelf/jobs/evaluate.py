@@ -39,6 +39,7 @@ def run(run: Run) -> None:
         run.rows_in = by.wanted
         own = run.read(GOLD_RECOMMENDATIONS, on=run.ds)
         lists = [(NIGHTSHELF, own), *baselines(run, made)]
+        made.keep(*(frame for _, frame in lists))  # counted, and judged in three ways
         judged = [_judged(run, frame, by, name) for name, frame in lists]
         names = [column.name for column in GOLD_EVALUATION.columns]
         rows = reduce(DataFrame.unionByName, judged).withColumn(DS, F.lit(run.ds)).select(*names)

@@ -13,6 +13,7 @@ from nightshelf.columns import RUN_ID
 from nightshelf.config import as_it_was
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
 from nightshelf.jobs import rank_search, recommend
+from nightshelf.jobs.published import published_by
 from nightshelf.ranking.registry import nearest
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import Arguments, command, start
@@ -36,7 +37,7 @@ def replay(run: Run, run_id: str, step: str) -> None:
     job, table = REPLAYED[step]
     past = _recorded(run, run_id, step)
     config = as_it_was(_configuration(run, past), run.config)
-    published = _published(run, table, run_id)
+    published = published_by(run, table, run_id).digest(table, on=run.ds)
     again = Run(run.spark, config, run.ds, step, new_run_id(run.ds), dry_run=True)
     again.store.pin(versions_of(past))
     job.run(again)
@@ -74,19 +75,6 @@ def _configuration(run: Run, past: Row) -> str:
             "the file back from a copy"
         )
     return told.decode()
-
-
-def _published(run: Run, table: Table, run_id: str) -> str:
-    """The digest of what the run published, from the version that it made."""
-    version = run.store.commits(table).version_by(run_id)
-    if version is None:
-        raise MissingInputError(
-            f"{run_id}: {table.name} has no commit of that run any more; Delta keeps those of the "
-            "last 30 days"
-        )
-    then = Run(run.spark, run.config, run.ds, run.job, run.run_id)
-    then.store.pin({table.name: version})
-    return then.store.digest(table, on=run.ds)
 
 
 def _body(arguments: Arguments) -> Outcome:
