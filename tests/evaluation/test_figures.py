@@ -19,6 +19,7 @@ LISTS = "user_id string, item_id string, rank int, score double, source string"
 PAIRS = "user_id string, item_id string"
 RANKED = "user_id string, item_id string, rank int"
 ITEMS = "item_id string, category string, price double"
+LOGGED = f"{PAIRS}, position int, shown bigint, weight double, clicked double"
 SHOWN = f"{PAIRS}, shown bigint, clicked bigint, bought bigint"
 
 
@@ -80,6 +81,60 @@ def test_by_hand(frame: Frame) -> None:
     assert value("share@3", source="cf") == pytest.approx(5 / 8)
     assert value("precision@3", source="trend") == pytest.approx(1 / 3)
     assert found["all", "new", "ndcg@2"]["low"] is None  # one user
+
+
+def test_clicks_as_if_the_lists_had_been_shown(frame: Frame) -> None:
+    lists = frame(LISTS, [
+        ("u", "a", 1, 0.9, "cf"), ("u", "b", 2, 0.8, "cf"),
+        ("__new__", "b", 1, 0.5, "trend"), ("__new__", "a", 2, 0.4, "trend"),
+    ])  # fmt: skip
+    logged = frame(LOGGED, [
+        ("u", "a", 1, 4, 8.0, 2.0),  # a in its place half of the time, clicked once
+        ("u", "b", 1, 6, 12.0, 2.0),  # b where the list has a
+        ("u", "b", 2, 1, 10.0, 10.0),
+        ("u", "z", 3, 5, 5.0, 5.0),  # in a place that lists of two do not have
+        ("w", "b", 1, 2, 3.0, 0.0), ("w", "c", 2, 3, 3.0, 1.0),
+    ])  # fmt: skip
+    items = frame(ITEMS, [("a", "tea", 1.0)])
+    wanted = frame(PAIRS, [("u", "b")])
+    found = told(lists, Outcomes(wanted, logged=logged), items, wanted, (1, 2))
+
+    def row(metric: str, segment: str = "all") -> Any:
+        return found["all", segment, metric]
+
+    assert row("ips_click_through@1")["value"] == pytest.approx(2.0 / (4 + 6 + 2))
+    assert row("ips_click_through@2")["value"] == pytest.approx((2.0 + 10.0) / (4 + 6 + 1 + 2 + 3))
+    assert row("ips_click_through@2")["n"] == 16
+    assert row("snips_click_through@1")["value"] == pytest.approx(2.0 / (8 + 3))
+    assert row("snips_click_through@2", "known")["value"] == pytest.approx(12.0 / 18)
+    assert row("snips_click_through@2", "new")["value"] == 0.0
+    assert row("precision@1")["n"] == 1  # w wanted nothing
+
+
+def test_an_estimate_is_that_of_the_lists_when_shown(frame: Frame) -> None:
+    """Lists of two by a logging policy that draws at random, and by the lists: the same rate."""
+    rng = np.random.default_rng(5)
+    items, users, times = ["a", "b", "c"], 400, 60
+    best = {f"u{n}": items[n % 3] for n in range(users)}
+    shares = np.array([0.6, 0.3, 0.1])
+    rows: dict[tuple[str, str], list[float]] = {}
+    for user, loved in best.items():
+        for item in rng.choice(3, times, p=shares):
+            clicked = rng.random() < (0.3 if items[item] == loved else 0.1)
+            sums = rows.setdefault((user, items[item]), [0, 0.0, 0.0])
+            sums[0] += 1
+            sums[1] += 1 / shares[item]
+            sums[2] += clicked / shares[item]
+    logged = frame(
+        LOGGED, [(*pair, 1, int(n), float(w), float(c)) for pair, (n, w, c) in rows.items()]
+    )
+    lists = frame(LISTS, [(user, loved, 1, 1.0, "cf") for user, loved in best.items()])
+    wanted = frame(PAIRS, [("u0", "a")])
+    found = told(lists, Outcomes(wanted, logged=logged), frame(ITEMS, []), wanted, (1,))
+    for name in ("ips_click_through@1", "snips_click_through@1"):
+        row = found["all", "all", name]
+        assert row["value"] == pytest.approx(0.3, abs=0.02)  # what was shown has .10 to .24
+        assert row["low"] < 0.3 < row["high"]
 
 
 def test_of_single_users(frame: Frame) -> None:

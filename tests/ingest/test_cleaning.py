@@ -14,13 +14,14 @@ from nightshelf.ingest.returns import without_returns
 
 DS = date(2026, 11, 24)
 NOON = "2026-11-24 12:00:00"
-NAMES = ("user", "item", "type", "at", "quantity", "price", "rating", "position")
+NAMES = ("user", "item", "type", "at", "quantity", "price", "rating", "position", "propensity")
 SOURCE = EventSource(
     format="csv",
     path="log-{ds}.csv",
     columns={
         "user_id": "user", "item_id": "item", "event_type": "type", "event_ts": "at",
         "quantity": "quantity", "price": "price", "rating": "rating", "position": "position",
+        "propensity": "propensity",
     },
     event_types={
         "view": "view", "buy": "purchase", "stars": "rating", "find": "search", "x": "ignore",
@@ -80,12 +81,17 @@ BAD = [
     ({"type": "stars", "rating": "good"}, "bad_rating"),
     ({"position": "-2"}, "bad_position"),
     ({"position": "first"}, "bad_position"),
+    ({"propensity": "0"}, "bad_propensity"),
+    ({"propensity": "1.1"}, "bad_propensity"),
+    ({"propensity": "NaN"}, "bad_propensity"),
+    ({"propensity": "often"}, "bad_propensity"),
 ]
 GOOD: list[dict[str, str | None]] = [
     {},
     {"type": "find", "item": None},
     {"type": "stars", "rating": "4.5"},
     {"price": "0"},
+    {"propensity": "1", "position": "1"},
     {"price": " 3.5 ", "quantity": "2", "position": "0", "type": "buy"},
     {"at": "2026-11-24 23:59:59"},
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from nightshelf.config import ColumnSpec, FileSource
+from nightshelf.config import ColumnSpec, FileSource, JoinedSpec
 from nightshelf.errors import DataQualityError, MissingInputError
 from nightshelf.ingest.sources import CORRUPT, Reader, value
 from nightshelf.runs.failures import explained
@@ -123,6 +123,12 @@ def test_a_truncated_file_is_named(
     assert isinstance(told, DataQualityError)
     assert part.name in str(told)
     assert "\n" not in str(told)
+
+
+def test_columns_joined(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", 1), ("a", None)], "x string, y int")
+    told = rows.select(value(JoinedSpec(join=("x", "y"), by="-")).alias("z")).collect()
+    assert [row["z"] for row in told] == ["a-1", None]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The typed, frozen configuration of a run."""
 
+from nightshelf.config.analysis import EvaluateConfig
 from nightshelf.config.load import as_it_was, config_hash, decisive, load
 from nightshelf.config.model import TrackingConfig
 from nightshelf.config.operating import AuditsConfig, MaintenanceConfig
@@ -8,7 +9,6 @@ from nightshelf.config.reviews import ReviewsConfig
 from nightshelf.config.search import SearchConfig
 from nightshelf.config.sections import (
     Config,
-    EvaluateConfig,
     FeedbackConfig,
     IngestConfig,
     ItemCfConfig,
@@ -25,6 +25,7 @@ from nightshelf.config.sources import (
     EventSource,
     FileSource,
     ItemSource,
+    JoinedSpec,
     ReviewSource,
     Sources,
     UserSource,
@@ -34,7 +35,7 @@ from nightshelf.config.text import TextConfig, TextTrainingConfig
 __all__ = [
     "AuditsConfig", "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource",
     "FeedbackConfig", "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource",
-    "MaintenanceConfig", "PlantedConfig", "PrivacyConfig",
+    "JoinedSpec", "MaintenanceConfig", "PlantedConfig", "PrivacyConfig",
     "RecommendConfig", "ReviewSource", "ReviewsConfig", "SearchConfig", "SimulateConfig",
     "Sources", "SparkConfig", "TextConfig", "TextTrainingConfig", "TrackingConfig",
     "UserCfConfig", "UserSource", "WarehouseConfig", "as_it_was", "config_hash", "decisive", "load",

@@ -1,8 +1,11 @@
 """The keys of what tells how a shop and its lists are doing."""
 
-from pydantic import Field
+from typing import Annotated
 
-from nightshelf.config.section import Section, Share
+from pydantic import BeforeValidator, Field
+
+from nightshelf.config.section import ActiveType, Section, Share, as_tuple
+from nightshelf.config.sources import Strings
 
 
 class BehaviourConfig(Section):
@@ -43,4 +46,33 @@ class DriftConfig(Section):
         None,
         gt=0,
         description="largest relative change of a type's events and of a label's rate; null: any",
+    )
+
+
+class EvaluateConfig(Section):
+    ks: Annotated[tuple[int, ...], BeforeValidator(as_tuple)] = Field(
+        (5, 10, 20), min_length=1, description="list lengths at which lists are judged"
+    )
+    horizon_days: int = Field(
+        7, ge=1, le=365, description="days after ds whose events judge the lists of ds"
+    )
+    event_types: Annotated[tuple[ActiveType, ...], BeforeValidator(as_tuple)] = Field(
+        ("click", "cart", "purchase", "rating"),
+        min_length=1,
+        description="events that make an item relevant",
+    )
+    attributes: Strings = Field(
+        ("device",), description="attributes of users by whose values lists are judged apart"
+    )
+    categories: int = Field(
+        10, ge=0, description="best-loved categories whose users are judged apart"
+    )
+    replicates: int = Field(
+        1_000, ge=100, le=100_000, description="draws of the bootstrap behind each interval"
+    )
+    scored_rows: int = Field(
+        20_000_000, ge=1_000, description="rows of lists, about, by which scores are judged"
+    )
+    min_propensity: Share = Field(
+        0.001, gt=0, description="smaller probabilities of an impression are taken as this"
     )

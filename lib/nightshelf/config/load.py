@@ -170,7 +170,9 @@ def _describe(error: ValidationError) -> str:
 
 def _is_branch(part: int | str) -> bool:
     """Whether pydantic put the part there to name a branch of a union, not a key of the file."""
-    return isinstance(part, str) and (part in {"str", "ColumnSpec", "[key]"} or "[" in part)
+    return isinstance(part, str) and (
+        part in {"str", "ColumnSpec", "JoinedSpec", "[key]"} or "[" in part
+    )
 
 
 def _nearest(key: str) -> str:

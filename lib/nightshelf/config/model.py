@@ -5,11 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from nightshelf.config.reviews import ASPECTS
-from nightshelf.config.section import Section
-from nightshelf.config.sources import _as_tuple
+from nightshelf.config.section import Section, as_tuple
 
-Days = Annotated[tuple[Annotated[int, Field(ge=1, le=3_650)], ...], BeforeValidator(_as_tuple)]
-Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], BeforeValidator(_as_tuple)]
+Days = Annotated[tuple[Annotated[int, Field(ge=1, le=3_650)], ...], BeforeValidator(as_tuple)]
+Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], BeforeValidator(as_tuple)]
 Task = Literal["click", "cart", "purchase", "like"]
 
 
@@ -64,7 +63,7 @@ class FeaturesConfig(Section):
     click_prior: float = Field(
         20.0, gt=0, description="expected clicks with which an item's click-through is smoothed"
     )
-    fields: Annotated[tuple[FieldConfig, ...], BeforeValidator(_as_tuple)] = Field(
+    fields: Annotated[tuple[FieldConfig, ...], BeforeValidator(as_tuple)] = Field(
         FIELDS, description="what the model reads; what a shop has not is left out by name"
     )
 
@@ -81,7 +80,7 @@ class SamplesConfig(Section):
     train_days: int = Field(14, ge=1, le=3_650, description="days that the model learns from")
     valid_days: int = Field(2, ge=1, le=365, description="days after them: stopping, calibration")
     test_days: int = Field(2, ge=1, le=365, description="days after those, up to ds: the gate")
-    tasks: Annotated[tuple[Task, ...], BeforeValidator(_as_tuple)] = Field(
+    tasks: Annotated[tuple[Task, ...], BeforeValidator(as_tuple)] = Field(
         ("click",),
         min_length=1,
         description="what is predicted; the first ranks; `like`: any event of feedback.weights",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from nightshelf.config.analysis import BehaviourConfig, DriftConfig
+from nightshelf.config.analysis import BehaviourConfig, DriftConfig, EvaluateConfig
 from nightshelf.config.model import (
     CtrConfig,
     FeaturesConfig,
@@ -17,23 +17,23 @@ from nightshelf.config.model import (
 from nightshelf.config.operating import AuditsConfig, MaintenanceConfig
 from nightshelf.config.reviews import ReviewsConfig
 from nightshelf.config.search import SearchConfig
-from nightshelf.config.section import Section, Share
+from nightshelf.config.section import ActiveType, Section, Share, as_tuple
 from nightshelf.config.shop import simulated_sources
 from nightshelf.config.simulate import SimulateConfig
-from nightshelf.config.sources import Sources, Strings, _as_tuple
+from nightshelf.config.sources import Sources, Strings
 from nightshelf.config.text import TextConfig, TextTrainingConfig
 
 ReasonCode = Literal[
     "malformed", "missing_user", "unknown_type", "ignored_type", "missing_item", "bad_time",
     "before_shop", "future", "non_product", "bad_quantity", "bad_price", "bad_rating",
-    "bad_position", "duplicate", "robot", "return", "return_unmatched", "cancelled",
+    "bad_position", "bad_propensity", "duplicate", "robot", "return", "return_unmatched",
+    "cancelled",
 ]  # fmt: skip
 _SECRET = re.compile(
     r"(?:secret|secret\.?key|access\.?key|account\.key[\w.]*|password|passphrase|session\.token)$",
     re.IGNORECASE,
 )
 """Ends of the names of Spark's and Hadoop's settings whose values are secrets."""
-ActiveType = Literal["view", "click", "cart", "purchase", "rating"]
 
 
 class WarehouseConfig(Section):
@@ -254,38 +254,12 @@ class RecommendConfig(Section):
         0.0,
         description="weight of being unlike the list so far, against score (MMR); 0: score alone",
     )
-    bought_types: Annotated[tuple[ActiveType, ...], BeforeValidator(_as_tuple)] = Field(
+    bought_types: Annotated[tuple[ActiveType, ...], BeforeValidator(as_tuple)] = Field(
         ("purchase",), description="events after which a user has the item"
     )
     repeatable: bool = Field(False, description="bought items may be shown again")
     repeatable_categories: Strings = Field(
         (), description="categories (or the path above them) whose bought items may be shown again"
-    )
-
-
-class EvaluateConfig(Section):
-    ks: Annotated[tuple[int, ...], BeforeValidator(_as_tuple)] = Field(
-        (5, 10, 20), min_length=1, description="list lengths at which lists are judged"
-    )
-    horizon_days: int = Field(
-        7, ge=1, le=365, description="days after ds whose events judge the lists of ds"
-    )
-    event_types: Annotated[tuple[ActiveType, ...], BeforeValidator(_as_tuple)] = Field(
-        ("click", "cart", "purchase", "rating"),
-        min_length=1,
-        description="events that make an item relevant",
-    )
-    attributes: Strings = Field(
-        ("device",), description="attributes of users by whose values lists are judged apart"
-    )
-    categories: int = Field(
-        10, ge=0, description="best-loved categories whose users are judged apart"
-    )
-    replicates: int = Field(
-        1_000, ge=100, le=100_000, description="draws of the bootstrap behind each interval"
-    )
-    scored_rows: int = Field(
-        20_000_000, ge=1_000, description="rows of lists, about, by which scores are judged"
     )
 
 

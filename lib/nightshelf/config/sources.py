@@ -5,23 +5,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from nightshelf.config.section import Section
-
-
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+from nightshelf.config.section import Section, as_tuple
 
 
 def _as_tuple_of_one(value: object) -> object:
-    return (value,) if isinstance(value, dict) else _as_tuple(value)
+    return (value,) if isinstance(value, dict) else as_tuple(value)
 
 
-Strings = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 Scalar = str | int | float | bool | date
 
 EventField = Literal[
     "user_id", "item_id", "event_type", "event_ts", "quantity", "price", "rating", "query",
-    "position", "session_id", "order_id", "title", "description", "category", "brand",
+    "position", "propensity", "session_id", "order_id", "title", "description", "category", "brand",
 ]  # fmt: skip
 ItemField = Literal[
     "item_id", "valid_from", "title", "description", "category", "brand", "price", "stock",
@@ -41,7 +37,14 @@ class ColumnSpec(Section):
     cast: Literal["bigint", "double", "date"] | None = None
 
 
-ColumnRef = str | ColumnSpec
+class JoinedSpec(Section):
+    """Source columns whose values make one together, such as a key of two parts."""
+
+    join: Strings = Field(min_length=1)
+    by: str = "|"
+
+
+ColumnRef = str | ColumnSpec | JoinedSpec
 
 
 class FileSource(Section):

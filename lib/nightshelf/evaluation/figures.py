@@ -58,9 +58,9 @@ def names(ks: Sequence[int], source: str = ALL) -> list[str]:
 def figures(outcomes: Outcomes, facts: Broadcast[Facts], ks: Sequence[int]) -> Transform:
     """[user_id, item_id, rank, score, source] lists -> [source, segment, bucket, sums, weights].
 
-    Numerators, multiples of 2**-BITS, and denominators of `names(ks, source)`. Each user is in the
-    segments `all`, `known` or `new`, and their own. Users who wanted something and have no list are
-    judged by that of `__new__`, and are `new`; beyond them nobody is judged by it.
+    Numerators and denominators of `names(ks, source)`, multiples of 2**-BITS. Each user is in the
+    segments `all`, `known` or `new`, and their own. Users who wanted or saw something and have no
+    list are judged by that of `__new__`, and are `new`; beyond them nobody is judged by it.
     """
 
     def make(part: Part) -> Iterator[pa.RecordBatch]:

@@ -46,7 +46,8 @@ class Buckets:
             total = np.zeros((len(found), values.shape[1]), np.int64)
             np.add.at(total, place, values)
             added.append(total.astype(np.float64))
-        return cls(added[0] / float(1 << BITS), added[1])
+        sums, weights = (total / float(1 << BITS) for total in added)
+        return cls(sums, weights)
 
     def means(self) -> Floats:
         """(M,): NaN where nothing was counted."""
@@ -94,7 +95,7 @@ def means(ks: Sequence[int], replicates: int) -> Transform:
                 "value": nullable(values[kept]),
                 "low": nullable(low[kept]),
                 "high": nullable(high[kept]),
-                "n": counts[kept].astype(np.int64),
+                "n": np.rint(counts[kept]).astype(np.int64),
                 "why": pa.array(whys, pa.string()),
             }
         )
@@ -135,7 +136,7 @@ def differences(ks: Sequence[int], replicates: int) -> Transform:
                 "difference": (others - values)[kept],
                 "low": nullable(low[kept]),
                 "high": nullable(high[kept]),
-                "n": b.weights.sum(axis=0)[kept].astype(np.int64),
+                "n": np.rint(b.weights.sum(axis=0)[kept]).astype(np.int64),
             }
         )
 

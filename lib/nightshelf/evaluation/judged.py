@@ -24,6 +24,27 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Logged:
+    """L kinds of impressions by a policy that tells with which probability it showed what.
+
+    owner (L,) who saw them; position (L,) from 1; listed (L,) whether the owner's list has the item
+    at that rank; shown (L,) how many; weight, clicked (L,) sums of one by the probability, over
+    impressions and over clicks. Of users with a list.
+    """
+
+    owner: Ints
+    position: Ints
+    listed: Bools
+    shown: Floats
+    weight: Floats
+    clicked: Floats
+
+    def per_user(self, values: Floats, rows: Bools, users: int) -> Floats:
+        """(U,): the sums of values (L,) over some rows (L,)."""
+        return np.bincount(self.owner[rows], values[rows], users).astype(np.float64)
+
+
+@dataclass(frozen=True)
 class Judged:
     """Lists and what came of them.
 
@@ -31,7 +52,7 @@ class Judged:
     list a row is in; rank (N,) from 1; hit (N,) whether the owner wanted it; score (N,); shown,
     clicked, bought (N,): how often the owner saw the item afterwards, and whether that led to a
     click and a purchase, in as many cases. category, price, popularity, information (N,) as
-    `Facts`. before: what the users wanted before.
+    `Facts`. before: what the users wanted before. logged: what they saw by a known policy.
     """
 
     users: int
@@ -48,6 +69,7 @@ class Judged:
     popularity: Ints
     information: Floats
     before: Known
+    logged: Logged
 
     def where(self, rows: Bools) -> "Judged":
         """Only some rows (N,) of the lists."""

@@ -11,9 +11,19 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from nightshelf.columns import ITEM, NEW_USER, RANK, SCORE, SEGMENT, SOURCE, USER
+from nightshelf.columns import (
+    ITEM,
+    NEW_USER,
+    POSITION,
+    RANK,
+    SCORE,
+    SEGMENT,
+    SOURCE,
+    USER,
+    WEIGHT,
+)
 from nightshelf.evaluation.facts import Facts
-from nightshelf.evaluation.judged import Judged, Known
+from nightshelf.evaluation.judged import Judged, Known, Logged
 from nightshelf.evaluation.list_metrics import Ratio
 from nightshelf.parts import Part
 
@@ -33,13 +43,15 @@ class Outcomes:
     wanted [user_id, item_id]: after the lists were made, each pair once. shown [user_id, item_id,
     shown, clicked, bought]: how often each saw an item afterwards and what of it led to a click and
     to a purchase, each pair once. before [user_id, item_id]: wanted before, each pair once.
-    segments [user_id, segment]: each pair once.
+    segments [user_id, segment]: each pair once. logged [user_id, item_id, position, shown, weight,
+    clicked]: as `relevant.logged`.
     """
 
     wanted: DataFrame
     shown: DataFrame | None = None
     before: DataFrame | None = None
     segments: DataFrame | None = None
+    logged: DataFrame | None = None
 
     def frames(self) -> list[DataFrame]:
         """In the order in which they are stacked after the lists; empty ones for absent ones."""
@@ -49,6 +61,10 @@ class Outcomes:
             (f"{pairs}, shown bigint, clicked bigint, bought bigint", self.shown),
             (pairs, self.before),
             (f"{USER} string, {SEGMENT} string", self.segments),
+            (
+                f"{pairs}, {POSITION} int, shown bigint, {WEIGHT} double, clicked double",
+                self.logged,
+            ),
         ]
         spark = self.wanted.sparkSession
         return [
@@ -62,13 +78,18 @@ class People:
     def __init__(self, part: Part, facts: Facts) -> None:
         self._ids = part.ids
         self._facts = facts
-        lists, self._wanted, self._shown, self._before, self._segments = map(part.of, range(5))
+        lists, self._wanted, self._shown, self._before, self._segments, self._logged = map(
+            part.of, range(6)
+        )
         self._lists = lists.take(np.lexsort((lists.array(RANK), lists.keys)))
         size = len(self._ids)
         is_new = pc.equal(self._ids, NEW_USER).to_numpy(zero_copy_only=False)
         self.listed = (np.bincount(lists.keys, minlength=size) > 0) & ~is_new
         self._counts = np.bincount(self._wanted.keys, minlength=size)
-        self._new = np.flatnonzero((self._counts > 0) & ~self.listed & ~is_new)
+        self._came = np.zeros(size, bool)
+        for some in (self._wanted, self._shown, self._logged):
+            self._came[some.keys] = True
+        self._new = np.flatnonzero(self._came & ~self.listed & ~is_new)
         self._rows, self._owner = self._shared(np.flatnonzero(is_new))
 
     def _shared(self, new: Longs) -> tuple[Longs, NDArray[np.int32]]:
@@ -86,10 +107,10 @@ class People:
     def judged(self) -> Judged:
         """The lists beside what came of them."""
         size, rows, owner = len(self._ids), self._rows, self._owner
-        some = (self._lists, self._wanted, self._shown, self._before)
+        some = (self._lists, self._wanted, self._shown, self._before, self._logged)
         coded = pa.concat_arrays([s.column(ITEM) for s in some]).dictionary_encode()
         ends = np.cumsum([len(s) for s in some])
-        item, wanted, shown, before = np.split(coded.indices.to_numpy(), ends[:-1])
+        item, wanted, shown, before, logged = np.split(coded.indices.to_numpy(), ends[:-1])
         place = self._facts.places(coded.dictionary)
         of_list, of_past = place[item[rows]], place[before]
         keys = _pairs(owner, item[rows])
@@ -111,6 +132,22 @@ class People:
             before=Known(
                 self._before.keys, self._facts.category[of_past], self._facts.price[of_past]
             ),
+            logged=self._by_policy(logged, keys, self._lists.array(RANK)[rows]),
+        )
+
+    def _by_policy(self, item: NDArray[np.int32], keys: Longs, rank: NDArray[np.int32]) -> Logged:
+        """What was logged of items (L,), beside the lists' pairs of user and item (N,)."""
+        has_list = np.bincount(self._owner, minlength=len(self._ids)) > 0
+        told = np.flatnonzero(has_list[self._logged.keys])
+        some = self._logged.take(told)
+        position = some.array(POSITION)
+        return Logged(
+            owner=some.keys,
+            position=position,
+            listed=_Seen(keys, _pairs(some.keys, item[told])).of(rank) == position,
+            shown=some.array("shown").astype(np.float64),
+            weight=some.array(WEIGHT),
+            clicked=some.array("clicked"),
         )
 
     def by_source(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -122,7 +159,7 @@ class People:
 
     def everyone(self) -> tuple[Longs, NDArray[np.int32], list[str]]:
         """As `segments`, with `all` alone."""
-        users = np.flatnonzero(self.listed | (self._counts > 0))
+        users = np.flatnonzero(self.listed | self._came)
         return users, np.zeros(len(users), np.int32), [ALL]
 
     def segments(self) -> tuple[Longs, NDArray[np.int32], list[str]]:
@@ -146,10 +183,7 @@ class People:
         order = np.argsort(keys, kind="stable")
         starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
         who, found = users[order], keys[order][starts]
-        summed = {
-            "sums": [np.rint(values * float(1 << BITS)).astype(np.int64) for values, _ in told],
-            "weights": [np.rint(weights).astype(np.int64) for _, weights in told],
-        }
+        summed = {"sums": [_exact(n) for n, _ in told], "weights": [_exact(d) for _, d in told]}
         return pa.RecordBatch.from_pydict(
             {
                 SOURCE: pa.array([source] * len(found), pa.string()),
@@ -184,6 +218,11 @@ class _Seen:
 
 def _pairs(users: NDArray[np.int32], items: NDArray[np.int32]) -> Longs:
     return users.astype(np.int64) << 32 | items
+
+
+def _exact(values: NDArray[np.float64]) -> Longs:
+    whole: Longs = np.rint(values * float(1 << BITS)).astype(np.int64)
+    return whole
 
 
 def _rows(columns: list[Longs], who: Longs, starts: NDArray[np.int64]) -> pa.ListArray:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, EVENT_TYPE, ITEM, USER, Transform
+from nightshelf.columns import DS, EVENT_TYPE, ITEM, POSITION, PROPENSITY, USER, WEIGHT, Transform
 from nightshelf.config import EvaluateConfig, FeedbackConfig
 from nightshelf.feedback import positive_events
 
@@ -48,6 +48,35 @@ def shown(config: EvaluateConfig, ds: date) -> Transform:
                 seen.alias("shown"),
                 F.least(seen, count("click")).alias("clicked"),
                 F.least(seen, count("purchase")).alias("bought"),
+            )
+            .where(F.col("shown") > 0)
+        )
+
+    return transform
+
+
+def logged(config: EvaluateConfig, ds: date) -> Transform:
+    """[silver.events] -> [user_id, item_id, position, shown, weight, clicked] after ds.
+
+    Of events that tell the position and with which probability the item was shown there: the
+    impressions, and of them and of clicks the sums of one by that probability, which is taken as no
+    less than `min_propensity`. A click carries the probability of its impression.
+    """
+    each = 1 / F.greatest(F.col(PROPENSITY), F.lit(config.min_propensity))
+
+    def total(kind: str, value: Column) -> Column:
+        return F.sum(F.when(F.col(EVENT_TYPE) == kind, value).otherwise(0))
+
+    def transform(events: DataFrame) -> DataFrame:
+        return (
+            events.where(F.col(DS) > F.lit(ds))
+            .where(F.col(DS) <= F.lit(last_day(config, ds)))
+            .where(F.col(ITEM).isNotNull() & F.col(PROPENSITY).isNotNull() & (F.col(POSITION) >= 1))
+            .groupBy(USER, ITEM, POSITION)
+            .agg(
+                total("impression", F.lit(1)).alias("shown"),
+                total("impression", each).alias(WEIGHT),
+                total("click", each).alias("clicked"),
             )
             .where(F.col("shown") > 0)
         )

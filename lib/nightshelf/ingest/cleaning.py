@@ -14,6 +14,7 @@ from nightshelf.columns import (
     ITEM,
     POSITION,
     PRICE,
+    PROPENSITY,
     QUANTITY,
     RATING,
     SESSION,
@@ -59,6 +60,7 @@ def judged(config: IngestConfig, until: date) -> Transform:
             PRICE: F.col(PRICE).try_cast("double"),
             RATING: F.col(RATING).try_cast("double"),
             POSITION: F.col(POSITION).try_cast("double"),
+            PROPENSITY: F.col(PROPENSITY).try_cast("double"),
         }
         reason = F.coalesce(*(F.when(bad, F.lit(code)) for code, bad in _row_checks(config, until)))
         day = F.to_date(EVENT_TS)
@@ -104,6 +106,8 @@ def _row_checks(config: IngestConfig, until: date) -> Iterator[tuple[str, Column
     yield "bad_rating", _not_a_number(RATING) | ((kind == "rating") & F.col(RATING).isNull())
     position = F.col(POSITION)
     yield "bad_position", _not_a_number(POSITION) | (position < 0) | (position > MAX_INT)
+    propensity = F.col(PROPENSITY)
+    yield "bad_propensity", _not_a_number(PROPENSITY) | (propensity <= 0) | (propensity > 1)
 
 
 def _blank(name: str) -> Column:

@@ -12,7 +12,7 @@ from nightshelf.ingest.sources import CORRUPT, SOURCE_FILE, column_names, value
 
 Pseudonym = Callable[[Column], Column] | None
 TEXT_FIELDS = ("title", "description", "category", "brand")
-NUMBER_FIELDS = ("quantity", "price", "rating", "position")
+NUMBER_FIELDS = ("quantity", "price", "rating", "position", "propensity")
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 LAST_MICROSECOND = 253_402_300_799_000_000  # the end of the year 9999
 

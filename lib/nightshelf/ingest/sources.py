@@ -10,7 +10,14 @@ from typing import TypeVar
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.config import ColumnRef, FileSource, ItemSource, ReviewSource, UserSource
+from nightshelf.config import (
+    ColumnRef,
+    FileSource,
+    ItemSource,
+    JoinedSpec,
+    ReviewSource,
+    UserSource,
+)
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
 from nightshelf.tables.files import Files
 
@@ -192,11 +199,23 @@ def _missing_column(name: str, column: str, where: str, found: Sequence[str]) ->
 
 def column_names(refs: Sequence[ColumnRef]) -> list[str]:
     """The source columns that the references name, each once, in order."""
-    return list(dict.fromkeys(ref if isinstance(ref, str) else ref.column for ref in refs))
+    return list(dict.fromkeys(name for ref in refs for name in _named(ref)))
+
+
+def _named(ref: ColumnRef) -> Sequence[str]:
+    if isinstance(ref, JoinedSpec):
+        return ref.join
+    return [ref if isinstance(ref, str) else ref.column]
 
 
 def value(ref: ColumnRef) -> Column:
-    """The referenced value as STRING: the column, the wanted part of it, in the wanted type."""
+    """The referenced value as STRING: the column, the wanted part of it, in the wanted type.
+
+    Of joined columns null where one of them is.
+    """
+    if isinstance(ref, JoinedSpec):
+        parts = [part for name in ref.join for part in (F.lit(ref.by), value(name))]
+        return F.concat(*parts[1:])
     if isinstance(ref, str):
         return F.col(f"`{ref}`").cast("string")
     found = F.col(f"`{ref.column}`").cast("string")

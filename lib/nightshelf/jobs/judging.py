@@ -11,7 +11,7 @@ from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.facts import Facts, facts_of
 from nightshelf.evaluation.figures import figures
 from nightshelf.evaluation.people import Outcomes
-from nightshelf.evaluation.relevant import last_day, relevant, shown
+from nightshelf.evaluation.relevant import last_day, logged, relevant, shown
 from nightshelf.evaluation.segments import segments
 from nightshelf.ranking.recommend import Ingredients
 from nightshelf.runs import Run
@@ -51,12 +51,13 @@ def judge(run: Run, made: Ingredients) -> Judge:
     if run.store.has(CUSTOMERS, run.ds):
         own = F.concat(F.lit("customer:"), "kind").alias(SEGMENT)
         kinds = kinds.unionByName(run.read(CUSTOMERS, on=run.ds).select(USER, own))
-    seen = later.transform(shown(config, run.ds))
+    seen, by_policy = (later.transform(of(config, run.ds)) for of in (shown, logged))
     outcomes = Outcomes(
         wanted=later.transform(relevant(config, feedback, run.ds)),
         shown=None if seen.isEmpty() else seen,
         before=made.positives.select(USER, ITEM).distinct(),
         segments=kinds,
+        logged=None if by_policy.isEmpty() else by_policy,
     )
     made.keep(*outcomes.frames())  # joined with the lists of every model
     wanted = outcomes.wanted.count()

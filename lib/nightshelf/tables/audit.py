@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from nightshelf.columns import DS
+from nightshelf.columns import DS, Transform
 from nightshelf.errors import DataQualityError
 from nightshelf.placement import part_keys
 from nightshelf.tables.contract import Table
@@ -43,6 +44,16 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
         ]
         raise DataQualityError(f"{table.name}: not as its contract says: {'; '.join(wrong)}")
     return frame.select(*expected)
+
+
+def with_optional(table: Table) -> Transform:
+    """Adds nulls for optional columns that a table from before there were any does not have."""
+
+    def transform(frame: DataFrame) -> DataFrame:
+        absent = [c for c in table.columns if c.optional and c.name not in frame.columns]
+        return frame.withColumns({c.name: F.lit(None).cast(c.type) for c in absent})
+
+    return transform
 
 
 def audit(staged: DataFrame, files: Sequence[str], table: Table, since: date, until: date) -> int:

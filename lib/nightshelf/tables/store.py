@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from nightshelf.columns import DS
 from nightshelf.config import WarehouseConfig
 from nightshelf.errors import MissingInputError
-from nightshelf.tables.audit import audit, conform
+from nightshelf.tables.audit import audit, conform, with_optional
 from nightshelf.tables.commits import Commits
 from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
@@ -93,6 +93,7 @@ class Store:
         frame = (
             self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table))
         )
+        frame = frame.transform(with_optional(table))
         if until is not None:
             frame = frame.where(F.col(DS) <= F.lit(until))
         if on is not None:
