@@ -1,6 +1,7 @@
 """From candidates to results: relevance, clicks, taste, reasons; and groups of shoppers."""
 
 import pytest
+from pyspark.sql import DataFrame
 
 from nightshelf.search.results import Weights, first, ranked, with_reasons, with_relevance
 from nightshelf.search.segments import PRIOR, segments, tastes
@@ -18,14 +19,22 @@ def test_what_is_not_judged_comes_behind(frame: Frame) -> None:
     judged = frame(
         "query string, item_id string, relevance double", [("q", "a", 0.2), ("q", "b", 0.9)]
     )
-    told = {r["item_id"]: r["relevance"] for r in found.transform(with_relevance(judged)).collect()}
-    assert told == pytest.approx({"a": 0.2, "b": 0.9, "c": 0.1})
-    alone = {r["item_id"]: r["relevance"] for r in found.transform(with_relevance(None)).collect()}
-    assert alone == {"a": 1.0, "b": 0.8, "c": 0.5}
+
+    def relevance(judged: DataFrame | None, weight: float) -> dict[str, float]:
+        rows = found.transform(with_relevance(judged, weight)).collect()
+        return {row["item_id"]: row["relevance"] for row in rows}
+
+    assert relevance(judged, 1.0) == pytest.approx({"a": 0.2, "b": 0.9, "c": 0.5 * 0.2})
+    least = 0.2**0.25
+    assert relevance(judged, 0.25) == pytest.approx(
+        {"a": least, "b": 0.9**0.25 * 0.8**0.75, "c": 0.5 * least}
+    )
+    assert relevance(judged, 0.0) == pytest.approx({"a": 1.0, "b": 0.8, "c": 0.5 * 0.8})
+    assert relevance(None, 0.25) == {"a": 1.0, "b": 0.8, "c": 0.5}
 
 
 def test_scores_by_hand(frame: Frame) -> None:
-    found = frame(FOUND, ROWS).transform(with_relevance(None))
+    found = frame(FOUND, ROWS).transform(with_relevance(None, 1.0))
     clicks = frame("item_id string, click_through double", [("a", 0.25), ("b", 4.0)])
     taste = frame(
         "segment string, item_id string, taste double", [("s", "c", 9.0), ("s", "a", 1.0)]

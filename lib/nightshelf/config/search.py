@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from nightshelf.config.section import Section
+from nightshelf.config.section import Section, Share
 
 Language = Literal[
     "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french",
@@ -42,6 +42,10 @@ class SearchConfig(Section):
         100, ge=1, description="items found by words, and as many found by meaning"
     )
     rerank: int = Field(20, ge=0, description="best candidates that the text model judges again")
+    judge_weight: Share = Field(
+        0.25,
+        description="relevance = judgement^w * (match / best match)^(1 - w); 1: judgement alone",
+    )
     k: int = Field(20, ge=1, le=1_000, description="results of a query")
     click_weight: float = Field(
         0.5, ge=0, description="weight of an item's click-through, corrected for positions; 0: none"

@@ -96,7 +96,9 @@ class Searching:
         index = run.read(SEARCH_INDEX, on=run.ds)
         words = asked.transform(by_terms(index, self.sold.select(ITEM), config.candidates))
         found = self._keep(fused(words, self._by_meaning(asked)))  # judged, joined with that
-        judged = self._keep(found.transform(results.with_relevance(self._judged(found))))
+        judged = self._keep(
+            found.transform(results.with_relevance(self._judged(found), config.judge_weight))
+        )
         ranks = results.ranked(
             self.clicks,
             self.tastes,

@@ -30,11 +30,12 @@ def first(n: int) -> Transform:
     )
 
 
-def with_relevance(judged: DataFrame | None) -> Transform:
+def with_relevance(judged: DataFrame | None, weight: float) -> Transform:
     """[query, item_id, share, …] -> the same with `relevance`, above 0 and at most 1.
 
     judged [query, item_id, relevance]: of each query's first candidates, as the text model judges
-    them. The others come behind these, in the order of their shares. None: by the share alone.
+    them; it counts with the weight, from 0 to 1, and the share with what is left of it. The other
+    candidates come behind these, in the order of their shares. None: by the share alone.
     """
     if judged is None:
         return lambda found: found.withColumn(RELEVANCE, F.col("share"))
@@ -42,8 +43,10 @@ def with_relevance(judged: DataFrame | None) -> Transform:
     behind = F.col("share") * F.coalesce(least, F.lit(1.0))
 
     def transform(found: DataFrame) -> DataFrame:
-        own = F.greatest(F.col(RELEVANCE), F.lit(1e-6))
-        joined = found.join(judged.select(QUERY, ITEM, own.alias(RELEVANCE)), [QUERY, ITEM], "left")
+        judgement = F.pow(F.greatest(F.col(RELEVANCE), F.lit(1e-6)), F.lit(weight))
+        own = judgement * F.pow("share", F.lit(1 - weight))
+        told = judged.select(QUERY, ITEM, RELEVANCE)
+        joined = found.join(told, [QUERY, ITEM], "left").withColumn(RELEVANCE, own)
         return joined.withColumn(RELEVANCE, F.coalesce(RELEVANCE, behind))
 
     return transform
