@@ -79,6 +79,23 @@ def test_an_earlier_model_is_in_use_again(invoke: Invoke, models: Shop) -> None:
     assert [decision(models, day)["model_id"] for day in (24, 25)] == [FIRST, SECOND]
 
 
+def test_a_text_model_is_in_use_again(invoke: Invoke, models: Shop) -> None:
+    folder = models.folder / "warehouse" / "models" / "judge"
+    folder.mkdir()
+    for name in ("model.safetensors", "config.json"):
+        (folder / name).write_text("{}")
+    told = list(row("text_cross-2026-11-23-dd", 23, "refused", "models/judge", 0.6))
+    told[3] = "text_cross"
+    rows = models.spark.createDataFrame([tuple(told)], OPS_MODELS.schema)
+    models.store.append(rows, OPS_MODELS)
+    assert rollback(invoke, models, 24, "--model", "text_cross-2026-11-23-dd").code == 0
+    store = models.store.read(OPS_MODELS)
+    found = in_use(store, date(2026, 11, 24), "text_cross")
+    assert found is not None
+    assert found["status"] == "restored"
+    assert decision(models, 24)["model_id"] == SECOND
+
+
 def test_a_day_before_a_later_decision_warns_of_it(invoke: Invoke, models: Shop) -> None:
     folder = models.folder / "warehouse" / "gone"
     folder.mkdir()

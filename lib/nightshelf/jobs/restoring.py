@@ -6,12 +6,18 @@ from pyspark.sql import DataFrame, Row
 
 from nightshelf.columns import DS, MODEL_ID, RUN_ID
 from nightshelf.errors import ConfigError, MissingInputError
-from nightshelf.ranking.registry import RESTORED, in_use, kind_of, located, nearest, newest_first
+from nightshelf.ranking.registry import (
+    RESTORED,
+    files_of,
+    in_use,
+    kind_of,
+    located,
+    nearest,
+    newest_first,
+)
 from nightshelf.runs import Run, Skipped
 from nightshelf.runs.logs import logger
 from nightshelf.tables import OPS_MODELS
-
-FILES = ("model.safetensors", "model.json")
 
 
 def restore_model(run: Run, model_id: str) -> None:
@@ -56,7 +62,11 @@ def _trained(run: Run, models: DataFrame, model_id: str) -> Row:
             "give a later day or an earlier model"
         )
     folder = located(trained["path"], run.store.root)
-    missing = [name for name in FILES if not run.store.files.exists(f"{folder}/{name}")]
+    missing = [
+        name
+        for name in files_of(kind_of(trained))
+        if not run.store.files.exists(f"{folder}/{name}")
+    ]
     if missing:
         raise MissingInputError(
             f"--model {model_id}: {' and '.join(missing)} not found in {folder}; bring them back "

@@ -83,6 +83,11 @@ def kind_of(row: Row) -> Kind:
     return next((kind for kind in _NAMED if row["kind"] == kind), RANKER)
 
 
+def files_of(kind: Kind) -> tuple[str, str]:
+    """The files without which a model of that kind is none: its weights, and what they are of."""
+    return "model.safetensors", "config.json" if kind in (CROSS, BI) else "model.json"
+
+
 def newest_first() -> tuple[Column, ...]:
     """The order of ops.models in which the first decision is the one that stands."""
     return F.desc(DS), F.desc("told_at"), F.desc(MODEL_ID)
