@@ -101,6 +101,10 @@ def test_a_day_that_moved_too_far_holds_the_night(invoke: Invoke, nights: Shop) 
     assert "drift.max_change" in held.error
     after = {row["name"]: row for row in nights.store.read(DRIFT).collect()}
     assert after != told
+    night = (*PLAIN[:8], *conf, "--from", "check_drift", "--set", "drift.max_change=0.5")
+    assert invoke("nightly", *night).code == 65
+    page = (nights.folder / "warehouse" / "report" / "2026-11-24.html").read_text()
+    assert "2026-11-24, check_drift: gold.drift: the night&#39;s inputs have moved" in page
     assert invoke("check_drift", *conf).code == 0
 
 

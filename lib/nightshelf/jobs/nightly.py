@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from nightshelf.config import Config
-from nightshelf.errors import ConfigError, NightshelfError
+from nightshelf.errors import ConfigError, DataQualityError, NightshelfError
 from nightshelf.jobs import (
     analyse_behaviour,
     build_features,
@@ -71,17 +71,29 @@ NAMES = tuple(step.name for step in STEPS)
 
 
 def night(run: Run, steps: Sequence[Job]) -> Outcome:
-    """Runs the steps under the night's own lock, then shows some of the lists."""
+    """Runs the steps under the night's own lock, then shows some of the lists.
+
+    A night that a gate holds still has its report, which tells of the gate.
+    """
     with recorded(run) as outcome, run.store.lock(f"nightly/{run.ds.isoformat()}"):
-        untrained = False
-        for step in steps:
-            if step is simulate_shop.JOB and not run.config.simulate.enabled:
-                continue
-            if not (untrained and step in MODEL):
-                untrained = not _step(step, run) and step in BEFORE_TRAINING
+        try:
+            _steps(run, steps)
+        except DataQualityError:
+            if report.JOB in steps:
+                _step(report.JOB, run)
+            raise
         if recommend.JOB in steps and not run.dry_run:
             show(run, Console())
     return outcome
+
+
+def _steps(run: Run, steps: Sequence[Job]) -> None:
+    untrained = False
+    for step in steps:
+        if step is simulate_shop.JOB and not run.config.simulate.enabled:
+            continue
+        if not (untrained and step in MODEL):
+            untrained = not _step(step, run) and step in BEFORE_TRAINING
 
 
 def _body(arguments: Arguments) -> Outcome:

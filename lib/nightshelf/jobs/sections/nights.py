@@ -48,6 +48,9 @@ def steps(run: Run) -> Section:
 
 def data_in(run: Run) -> Section:
     """Events of the last days by type, and what was refused of ds, by reason."""
+    title = "Data in, and what was refused"
+    if run.store.version(SILVER_EVENTS) is None:
+        return Section("data", title, [Note("No events were ever let in.", is_alarm=True)])
     first = run.ds - timedelta(days=DAYS - 1)
     events = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
     counts = {
@@ -66,7 +69,7 @@ def data_in(run: Run) -> Section:
     else:
         blocks.append(Note(f"No events of the {DAYS} days up to {run.ds}.", is_alarm=True))
     blocks.extend(_refused(run, sum(n for (day, _), n in counts.items() if day == run.ds)))
-    return Section("data", "Data in, and what was refused", blocks)
+    return Section("data", title, blocks)
 
 
 def _refused(run: Run, kept: int) -> Iterator[Block]:
