@@ -7,7 +7,7 @@ ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-evaluate bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-evaluate bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,11 +18,13 @@ setup:  ## Makes .venv ready; does only what is missing
 nightly: setup  ## Runs a night: [CONF=conf/datasets/X.yaml] [DS=2011-09-30] [SET=item_cf.k=100]
 	@$(NIGHTLY) $(if $(DS),--ds $(DS))
 
-backtest: setup  ## Runs the night of DS, then judges its lists by the events up to UNTIL
+backtest: setup  ## Runs the night of DS, judges its lists by the events up to UNTIL, reports
 	@test -n "$(DS)" -a -n "$(UNTIL)" || { echo "make backtest: DS and UNTIL are needed, such as DS=2011-08-31 UNTIL=2011-09-30" >&2; exit 64; }
 	@$(NIGHTLY) --ds $(DS) --to recommend
 	@$(PYTHON) jobs/ingest.py $(ARGUMENTS) --ds $(UNTIL)
 	@$(PYTHON) jobs/evaluate.py $(ARGUMENTS) --ds $(DS)
+	@$(PYTHON) jobs/analyse_behaviour.py $(ARGUMENTS) --ds $(DS)
+	@$(PYTHON) jobs/report.py $(ARGUMENTS) --ds $(DS)
 
 airflow: setup  ## Runs Airflow on this machine with the DAGs of airflow_dags: [PORT=8080]
 	@PORT=$(or $(PORT),8080) scripts/airflow.sh
@@ -56,6 +58,9 @@ check: setup  ## Lints, checks format and types, and the order of the layers
 
 audit: setup  ## Looks the locked packages up among known vulnerabilities; asks the network
 	@scripts/audit.sh
+
+bench: setup  ## Runs every bench, for hours, and writes docs/benchmarks.md
+	@$(PYTHON) bench/every.py
 
 bench-night: setup  ## Measures a night of a million events: bench/results/night.json
 	@$(PYTHON) bench/night.py

@@ -1,0 +1,49 @@
+"""Judging lists, and reading them."""
+
+from pages.told import Figures, against, table
+
+
+def evaluate(f: Figures) -> str:
+    """Judging lists beside ranx and recommenders."""
+    share, ratio, spark = f["bootstrap_ratio"], f["ratio_ranx"], f["ratio_recommenders"]
+    rows = [
+        [f"Nightshelf, 15 metrics at three lengths, {f['users']:,} users", f["ours_s"]],
+        [f"Nightshelf, {f['peer_users']:,} users", f["ours_peer_s"]],
+        [f"ranx {f['ranx_version']}, 7 metrics at 10, {f['peer_users']:,} users", f["ranx_s"]],
+        [
+            f"recommenders {f['recommenders_version']} on Spark, 4 metrics at 10, "
+            f"{f['peer_users']:,} users",
+            f["recommenders_s"],
+        ],
+    ]
+    seconds, difference = f["ours_s"], f["max_abs_diff_ranx"]
+    return "\n".join(
+        [
+            table(["", "seconds"], rows) + "\n",
+            f"- {f['rows']:,} rows, seconds: {against(seconds, 'at most 90', seconds <= 90)}",
+            f"- times as fast as ranx: {against(ratio, 'at least 2', ratio >= 2)}",
+            f"- times as fast as recommenders: {against(spark, 'at least 2', spark >= 2)}",
+            f"- 1,000 draws beside 100: {against(share, 'at most 2', share <= 2)}",
+            f"- largest difference from ranx: "
+            f"{against(f'{difference:.1g}', 'below 1e-9', difference < 1e-9)}",
+        ]
+    )
+
+
+def read(f: Figures) -> str:
+    """How long one user's list is waited for."""
+    names = {"duckdb": "DuckDB", "delta_rs": "delta-rs", "spark": "Spark"}
+    rows = [
+        [told, f"{f[f'{name}_p50_ms']:g}", f"{f[f'{name}_p99_ms']:g}"]
+        for name, told in names.items()
+        if f"{name}_p50_ms" in f
+    ]
+    p99 = f["duckdb_p99_ms"]
+    return "\n".join(
+        [
+            f"{f['users']:,} users with {f['rows_a_user']} rows each; {f['asked']:,} of them read.",
+            "",
+            table(["", "p50, ms", "p99, ms"], rows) + "\n",
+            f"- p99 by DuckDB, ms: {against(p99, 'at most 30', p99 <= 30)}",
+        ]
+    )

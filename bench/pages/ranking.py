@@ -1,0 +1,115 @@
+"""The ranking model and the lists that it makes."""
+
+from pages.told import Figures, against, interval, table
+
+
+def speeds(f: Figures, names: dict[str, str]) -> str:
+    """A table of the figures `<name>_rows_s`, by what the names stand for."""
+    rows = [[told, f"{f[f'{name}_rows_s']:,}"] for name, told in names.items()]
+    return table(["", "rows a second"], rows)
+
+
+def train(f: Figures) -> str:
+    """Training speed."""
+    names = {
+        "ours_np1": "Nightshelf, one rank of two threads",
+        "ours_np2": "Nightshelf, two ranks of a thread",
+        "ours_np2_bf16": "the same in bf16",
+        "plain_dense": "plain PyTorch in memory, Adam",
+        "plain_sparse": "plain PyTorch in memory, SparseAdam",
+        "fuxictr": "FuxiCTR, its own loader",
+        "fuxictr_in_memory": "FuxiCTR's training, from memory",
+    }
+    one, two, fuxictr = f["ratio_plain_np1"], f["ratio_plain_np2"], f["ratio_fuxictr"]
+    return "\n".join(
+        [
+            f"DCN-v2, batches of {f['batch_size']:,}, two cores, the best of the rounds.\n",
+            speeds(f, names) + "\n",
+            f"- one rank beside plain PyTorch: {against(one, 'at least 0.9', one >= 0.9)}",
+            f"- two ranks beside plain PyTorch: {against(two, 'at least 0.75', two >= 0.75)}",
+            f"- one rank beside FuxiCTR: {against(fuxictr, 'at least 1.5', fuxictr >= 1.5)}",
+            f"- GPU: {f['gpu'] or 'none on this machine'}",
+        ]
+    )
+
+
+def score(f: Figures) -> str:
+    """Scoring speed."""
+    ratio = f["ratio"]
+    names = {
+        "ours": "Nightshelf in Spark, features joined and encoded",
+        "ours_bf16": "the same in bf16",
+        "plain": "plain PyTorch, encoded rows in memory",
+    }
+    return "\n".join(
+        [
+            f"{f['rows']:,} candidates, the night's DCN-v2, two cores.\n",
+            speeds(f, names) + "\n",
+            f"- beside plain PyTorch: {against(ratio, 'at least 0.7', ratio >= 0.7)}",
+        ]
+    )
+
+
+def ctr(f: Figures) -> str:
+    """Quality of click models."""
+    parts = []
+    for name in (name for name in ("ml_1m", "frappe") if name in f):
+        found = f[name]
+        models = sorted((n for n in found if "." in n), key=lambda n: -found[n]["auc"])
+        rows = [
+            [
+                n,
+                *(
+                    f"{found[n][m]:.5f} ± {found[n][f'{m}_sd'] or 0:.5f}"
+                    for m in ("auc", "logloss")
+                ),
+            ]
+            for n in models
+        ]
+        lead = found["lead"]
+        parts += [
+            f"### {name}\n",
+            table(["", "test AUC", "test log loss"], rows) + "\n",
+            f"- {found['best_ours']} less {found['best_peer']}, each the best on valid: "
+            + against(lead, "at least 0", lead >= 0)
+            + "\n",
+        ]
+    return "\n".join(parts)
+
+
+def lists(f: Figures) -> str:
+    """Lists on real shops."""
+    shops = [name for name in f if isinstance(f[name], dict) and "users" in f[name]]
+    rows, told = [], []
+    for name in shops:
+        ndcg, gain = f[name]["ndcg@10"], f[name]["ranked_over_item_cf"]
+        values = [f"{ndcg[system]:.4f}" for system in ("item_cf", "blend", "ranked")]
+        rows.append([name, f"{f[name]['users']:,}", *values])
+        verdict = against(interval(gain, 1), "at least +5 %", gain["value"] >= 0.05)
+        told.append(f"- {name}, ranked over item-CF alone: {verdict}")
+    head = ["nDCG@10", "users", "item-CF alone", "blend of sources", "ranked"]
+    return "\n".join([table(head, rows) + "\n", *told])
+
+
+def truth(f: Figures) -> str:
+    """Lists by the simulated shop's truth."""
+    names = {
+        "item_cf": "item-CF alone",
+        "blend": "blend of sources",
+        "ranked": "ranked",
+        "best": "the truth's own lists",
+    }
+    columns = ("attraction", "attraction_first", "taste", "brand", "quality", "price")
+    rows = [
+        [told, *(f"{f['systems'][system][column]:.3f}" for column in columns)]
+        for system, told in names.items()
+    ]
+    head = [f"attraction, {f['k']} items", f"first {f['first']}", *columns[2:5], "price"]
+    return "\n".join(
+        [
+            "Attraction: the mean probability that a user likes an item of its list. Taste, brand",
+            "and quality: their means. Price: the correlation of a user's price sensitivity with",
+            "the prices in its list.\n",
+            table(["", *head], rows),
+        ]
+    )
