@@ -7,8 +7,9 @@ def evaluate(f: Figures) -> str:
     """Judging lists beside ranx and recommenders."""
     share, ratio, spark = f["bootstrap_ratio"], f["ratio_ranx"], f["ratio_recommenders"]
     rows = [
-        [f"Nightshelf, 15 metrics at three lengths, {f['users']:,} users", f["ours_s"]],
-        [f"Nightshelf, {f['peer_users']:,} users", f["ours_peer_s"]],
+        [f"Nightshelf, 17 metrics at three lengths, {f['users']:,} users", f["ours_s"]],
+        [f"Nightshelf, the same, {f['peer_users']:,} users", f["ours_peer_all_s"]],
+        [f"Nightshelf, 17 metrics at 10, {f['peer_users']:,} users", f["ours_peer_s"]],
         [f"ranx {f['ranx_version']}, 7 metrics at 10, {f['peer_users']:,} users", f["ranx_s"]],
         [
             f"recommenders {f['recommenders_version']} on Spark, 4 metrics at 10, "

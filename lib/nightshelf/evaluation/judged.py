@@ -4,6 +4,7 @@ Letters: U users; N rows of lists, by user and rank; H rows of what users wanted
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,32 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the items of rows: category (…,) a code or -1, price (…,) or NaN."""
+    """What is known of the items of rows: category (…,) a code or -1, price (…,) or NaN.
 
+    users: how many there are; owner (…,) which of them a row is of.
+    """
+
+    users: int
     owner: Ints
     category: Ints
     price: Floats
+
+    @cached_property
+    def category_shares(self) -> tuple[Longs, Floats, Bools]:
+        """Sorted keys of (user, category), the share of each among the user's; and who has any."""
+        placed = self.category >= 0
+        keys = self.owner[placed].astype(np.int64) << 32 | self.category[placed]
+        found, counts = np.unique(keys, return_counts=True)
+        total = np.bincount(self.owner[placed], minlength=self.users)
+        return found, counts / total[found >> 32], total > 0
+
+    @cached_property
+    def mean_log_price(self) -> tuple[Floats, Bools]:
+        """(U,), (U,): the mean logarithm of the user's prices, 0 without any; and who has any."""
+        told = ~np.isnan(self.price)
+        counts = np.bincount(self.owner[told], minlength=self.users)
+        sums = np.bincount(self.owner[told], np.log(self.price[told]), self.users)
+        return sums / np.maximum(counts, 1), counts > 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +100,11 @@ class Judged:
             "popularity", "information",
         )  # fmt: skip
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    @property
+    def items(self) -> Known:
+        """What is known of the rows."""
+        return Known(self.users, self.owner, self.category, self.price)
 
     def up_to(self, k: int) -> "Judged":
         """Lists of length k."""

@@ -157,8 +157,8 @@ def category_gap(some: Judged, k: int) -> Ratio:
 
     The divergence of Kullback and Leibler; 0: the list shows them in the same shares.
     """
-    listed, listed_shares, has_list = _category_shares(some.owner, some.category, some.users)
-    own, own_shares, has_own = _category_shares(some.before.owner, some.before.category, some.users)
+    listed, listed_shares, has_list = some.items.category_shares
+    own, own_shares, has_own = some.before.category_shares
     told = has_list & has_own
     if not len(own):
         return np.zeros(some.users), np.zeros(some.users)
@@ -176,8 +176,8 @@ def price_gap(some: Judged, k: int) -> Ratio:
 
     0.1: a tenth dearer or cheaper.
     """
-    listed, has_list = _mean_logarithm(some.owner, some.price, some.users)
-    own, has_own = _mean_logarithm(some.before.owner, some.before.price, some.users)
+    listed, has_list = some.items.mean_log_price
+    own, has_own = some.before.mean_log_price
     told = has_list & has_own
     return np.where(told, np.abs(listed - own), 0.0), told.astype(np.float64)
 
@@ -231,21 +231,3 @@ def _first(some: Judged, values: Longs) -> Longs:
 
 def _keys(owner: NDArray[np.int32], code: NDArray[np.int32]) -> Longs:
     return owner.astype(np.int64) << 32 | code
-
-
-def _category_shares(
-    owner: NDArray[np.int32], category: NDArray[np.int32], users: int
-) -> tuple[Longs, Floats, NDArray[np.bool_]]:
-    """Sorted keys of (user, category), the share of each among the user's; and who has any."""
-    placed = category >= 0
-    keys, counts = np.unique(_keys(owner[placed], category[placed]), return_counts=True)
-    total = np.bincount(owner[placed], minlength=users)
-    return keys, counts / total[keys >> 32], total > 0
-
-
-def _mean_logarithm(
-    owner: NDArray[np.int32], price: Floats, users: int
-) -> tuple[Floats, NDArray[np.bool_]]:
-    told = ~np.isnan(price)
-    counts = np.bincount(owner[told], minlength=users)
-    return _by(np.bincount(owner[told], np.log(price[told]), users), counts), counts > 0

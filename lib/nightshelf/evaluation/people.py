@@ -130,7 +130,7 @@ class People:
             popularity=self._facts.popularity[of_list],
             information=self._facts.information[of_list],
             before=Known(
-                self._before.keys, self._facts.category[of_past], self._facts.price[of_past]
+                size, self._before.keys, self._facts.category[of_past], self._facts.price[of_past]
             ),
             logged=self._by_policy(logged, keys, self._lists.array(RANK)[rows]),
         )
