@@ -7,7 +7,7 @@ ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-evaluate bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-evaluate bench-planted bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ bench-read: setup  ## Measures how long one user's list is waited for: bench/res
 
 bench-evaluate: setup  ## Measures how fast lists are judged: bench/results/evaluate.json
 	@$(PYTHON) bench/evaluate.py
+
+bench-planted: setup  ## Shows what gates and reports make of a shop that changes: bench/results/planted.json
+	@$(PYTHON) bench/planted.py
 
 bench-page: setup  ## Writes docs/benchmarks.md from bench/results
 	@$(PYTHON) bench/page.py

@@ -50,6 +50,7 @@ SECTIONS = (
     Section("lists", "lists", "Lists on real shops", ranking.lists),
     Section("truth", "truth", "Lists beside a simulated shop's truth", ranking.truth),
     Section("evaluate", "evaluate", "Judging lists", judging.evaluate),
+    Section("planted", "planted", "A shop that changes", judging.planted),
     Section("search", "search", "Search", words.search),
     Section("text", "text", "Text", words.text),
     Section("simulate", "simulate", "Making the simulated shop", neighbours.simulate),

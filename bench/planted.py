@@ -39,11 +39,12 @@ CHANGES = {
     FIRST + 11: "a broken model",
 }
 SHOP = (
-    "simulate.users=600", "simulate.items=240", f"simulate.days={FIRST + NIGHTS}",
+    "simulate.users=400", "simulate.items=180", f"simulate.days={FIRST + NIGHTS}",
     "simulate.sessions_per_day=0.6", f"simulate.planted.price_day={FIRST + 7}",
     f"simulate.planted.category_day={FIRST + 8}", f"simulate.planted.robots_day={FIRST + 9}",
     f"simulate.planted.taste_day={FIRST + 10}", "evaluate.horizon_days=1",
-    "text.enabled=false", "search.enabled=false",
+    "text.enabled=false", "search.enabled=false", "towers.enabled=false", "ctr.epochs=3",
+    "spark.shuffle_partitions=2", "recommend.k=10",
 )  # fmt: skip
 LIMITS = {
     "drift.max_psi": "0.5",

@@ -48,3 +48,32 @@ def read(f: Figures) -> str:
             f"- p99 by DuckDB, ms: {against(p99, 'at most 30', p99 <= 30)}",
         ]
     )
+
+
+def planted(f: Figures) -> str:
+    """What the gates and the drift tables made of a shop that changes."""
+    rows = []
+    for night in f["nights"]:
+        first = night["runs"][0]
+        how = "held" if first["exit_code"] == 65 else f"exit {first['exit_code']}"
+        moved = [f"{name} {measure} {value}" for name, measure, value in night["over_limit"]]
+        told = first["warned"] if night["changed"] == "a broken model" else []
+        rows.append(
+            [
+                night["ds"],
+                night["changed"] or "",
+                "" if first["exit_code"] == 0 else how,
+                "; ".join([*moved[:3], *told[:1]]),
+                night["robots_rows"] or "",
+                night["ndcg@10_of_the_day_before"] or "",
+            ]
+        )
+    head = ["night", "changed", "gate", "what was seen", "robots' rows", "nDCG@10, day before"]
+    seconds = f["report_s"]
+    return "\n".join(
+        [
+            table(head, rows) + "\n",
+            f"- the report after {len(rows)} nights, {f['report_kb']} kB, seconds: "
+            + against(seconds, "at most 20", seconds <= 20),
+        ]
+    )

@@ -44,8 +44,8 @@ def with_relevance(judged: DataFrame | None, weight: float) -> Transform:
 
     def transform(found: DataFrame) -> DataFrame:
         judgement = F.pow(F.greatest(F.col(RELEVANCE), F.lit(1e-6)), F.lit(weight))
-        own = judgement * F.pow("share", F.lit(1 - weight))
-        told = judged.select(QUERY, ITEM, RELEVANCE)
+        told = judged.select(QUERY, ITEM, judgement.alias(RELEVANCE))
+        own = F.col(RELEVANCE) * F.pow("share", F.lit(1 - weight))  # null where not judged
         joined = found.join(told, [QUERY, ITEM], "left").withColumn(RELEVANCE, own)
         return joined.withColumn(RELEVANCE, F.coalesce(RELEVANCE, behind))
 
