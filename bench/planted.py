@@ -15,7 +15,6 @@ and kilobytes of the last night's report.
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from contextlib import nullcontext
@@ -26,9 +25,17 @@ from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
-from report import ROOT, write
+from pyspark.sql import SparkSession
+from report import write
 
-from nightshelf.jobs.nightly import NAMES
+from nightshelf.config import load
+from nightshelf.errors import DataQualityError, NightshelfError
+from nightshelf.jobs import nightly
+from nightshelf.jobs import report as page_of
+from nightshelf.runs import Run
+from nightshelf.runs.record import recorded
+from nightshelf.runs.run import new_run_id
+from nightshelf.session import build
 
 START, FIRST, NIGHTS = date(2026, 1, 1), 30, 14
 CHANGES = {
@@ -58,26 +65,26 @@ LARGEST = 3
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The shop's folder and what its nights are run with."""
+    """The shop's folder, and the session in which its nights are run."""
 
     root: Path
+    spark: SparkSession
 
-    def job(self, name: str, ds: date, *arguments: str, sets: tuple[str, ...] = ()) -> Any:
-        """Runs a job; its status with the lines that it told."""
-        status = self.root / "status.json"
-        command = [sys.executable, str(ROOT / "jobs" / f"{name}.py"), "--ds", ds.isoformat()]
-        command += ["--status-file", str(status), *arguments]
-        told = (f"warehouse.root={self.root}", "spark.master=local[2]", "logging.format=json")
-        for setting in (*told, *SHOP, *sets):
-            command += ["--set", setting]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-        return {**json.loads(status.read_text()), "lines": lines}
+    def night(self, ds: date, first: str, sets: tuple[str, ...]) -> tuple[int, str | None]:
+        """Runs the steps of a night from the first on; its exit code and what it said."""
+        config = load(None, [f"warehouse.root={self.root}", *SHOP, *sets])
+        run = Run(self.spark, config, ds, "nightly", new_run_id(ds))
+        try:
+            nightly.night(run, nightly.STEPS[nightly.NAMES.index(first) :])
+        except NightshelfError as error:
+            return error.exit_code, str(error)
+        return 0, None
 
     def rows(self, table: str, query: str) -> list[Any]:
-        """What DuckDB finds in the newest version of a table."""
-        files = DeltaTable(str(self.root / table)).file_uris()
-        return duckdb.execute(query, [files]).fetchall()
+        """What DuckDB finds in the newest version of a table; nothing where there is none."""
+        if not (self.root / table).exists():
+            return []
+        return duckdb.execute(query, [DeltaTable(str(self.root / table)).file_uris()]).fetchall()
 
 
 def night(shop: Warehouse, day: int) -> dict[str, Any]:
@@ -85,76 +92,85 @@ def night(shop: Warehouse, day: int) -> dict[str, Any]:
     ds = START + timedelta(days=day)
     limits = tuple(f"{key}={value}" for key, value in LIMITS.items())
     broken = BROKEN if CHANGES.get(day) == "a broken model" else ()
-    steps = ("--from", "ingest") if day > FIRST else ()
-    runs = [shop.job("nightly", ds, *steps, sets=(*limits, *broken))]
-    if runs[0]["exit_code"] == 65:
+    first = "simulate_shop" if day == FIRST else "ingest"
+    runs = [shop.night(ds, first, (*limits, *broken))]
+    if runs[0][0] == DataQualityError.exit_code:
         page = shop.root / "report" / f"{ds}.html"
         page.rename(page.with_suffix(".held.html"))
         lifted = tuple(f"{key}=null" for key in LIMITS)
-        runs.append(shop.job("nightly", ds, "--from", _held(runs[0]), sets=(*lifted, *broken)))
+        runs.append(shop.night(ds, _held(shop, ds), (*lifted, *broken)))
     return {
         "ds": ds.isoformat(),
         "changed": CHANGES.get(day),
-        "runs": [
-            {"exit_code": run["exit_code"], "message": run["message"], "warned": _warned(run)}
-            for run in runs
-        ],
+        "runs": [{"exit_code": code, "message": message} for code, message in runs],
         **_seen(shop, ds),
     }
 
 
+def _held(shop: Warehouse, ds: date) -> str:
+    """The step that a gate held."""
+    query = (
+        f"SELECT job FROM read_parquet(?) WHERE ds = '{ds}' AND exit_code = 65 "
+        "AND job != 'nightly' ORDER BY started DESC LIMIT 1"
+    )
+    return str(shop.rows("ops/job_runs", query)[0][0])
+
+
 def _seen(shop: Warehouse, ds: date) -> dict[str, Any]:
-    moved = (
-        "SELECT subject || '.' || name, measure, round(value, 3), value > limit_value "
-        f"FROM read_parquet(?) WHERE ds = '{ds}' ORDER BY measure, value DESC"
+    of_day = f"FROM read_parquet(?) WHERE ds = '{ds}'"
+    drift = shop.rows(
+        "gold/drift",
+        "SELECT subject || '.' || name, measure, round(value, 3), value > limit_value, limit_value "
+        f"{of_day} ORDER BY measure, value DESC, name",
     )
-    drift = shop.rows("gold/drift", moved)
-    robots = f"SELECT count(*) FROM read_parquet(?) WHERE ds = '{ds}' AND reason_code = 'robot'"
-    model = f"SELECT any_value(model_id) FROM read_parquet(?) WHERE ds = '{ds}'"
-    ndcg = (
+    ndcg = shop.rows(
+        "gold/evaluation",
         "SELECT round(value, 4) FROM read_parquet(?) WHERE model = 'nightshelf' AND source = 'all' "
-        f"AND segment = 'all' AND metric = 'ndcg@10' AND ds = '{ds - timedelta(days=1)}'"
+        f"AND segment = 'all' AND metric = 'ndcg@10' AND ds = '{ds - timedelta(days=1)}'",
     )
-    judged = (shop.root / "gold/evaluation").exists()
+    robots = shop.rows("quarantine/events", f"SELECT 1 {of_day} AND reason_code = 'robot'")
+    lists = shop.rows("gold/recommendations", f"SELECT any_value(model_id) {of_day}")
+    models = shop.rows("ops/models", f"SELECT status, why {of_day} ORDER BY told_at DESC LIMIT 1")
+    failed = shop.rows(
+        "ops/job_runs", f"SELECT job, message {of_day} AND exit_code != 0 ORDER BY started"
+    )
     return {
-        "over_limit": [row[:3] for row in drift if row[3]],
         "largest": {
             measure: [row[:3] for row in drift if row[1] == measure][:LARGEST]
             for measure in sorted({row[1] for row in drift})
         },
-        "robots_rows": shop.rows("quarantine/events", robots)[0][0],
-        "ranked_by": shop.rows("gold/recommendations", model)[0][0],
-        "ndcg@10_of_the_day_before": next(
-            (row[0] for row in (shop.rows("gold/evaluation", ndcg) if judged else [])), None
-        ),
+        "over_limit": [row[:3] for row in drift if row[2] > _limit(row[1])],
+        "failed": failed,
+        "robots_rows": len(robots),
+        "ranked_by": lists[0][0],
+        "model": list(models[0]) if models else None,
+        "ndcg@10_of_the_day_before": ndcg[0][0] if ndcg else None,
     }
 
 
-def _held(run: dict[str, Any]) -> str:
-    """The step that did not end well: the one after the last that did."""
-    steps = [line["step"] for line in run["lines"] if line["event"] == "step"]
-    return NAMES[NAMES.index(steps[-1]) + 1]
-
-
-def _warned(run: dict[str, Any]) -> list[str]:
-    return [line.get("why", line["event"]) for line in run["lines"] if line["level"] == "warning"]
+def _limit(measure: str) -> float:
+    """What the gate was set to, also where it was lifted to go on."""
+    return float(LIMITS[f"drift.max_{measure}"])
 
 
 def main() -> None:
     """Runs the nights and writes the file."""
     given = sys.argv[1:2]
     with nullcontext(given[0]) if given else tempfile.TemporaryDirectory() as folder:
-        shop = Warehouse(Path(folder).resolve())
+        root = Path(folder).resolve()
+        spark = build(load(None, [*SHOP, "spark.master=local[2]"]).spark, "planted bench")
+        shop = Warehouse(root, spark)
         nights = []
         for day in range(FIRST, FIRST + NIGHTS):
             nights.append(night(shop, day))
             print(json.dumps(nights[-1]), file=sys.stderr)
         last = START + timedelta(days=FIRST + NIGHTS - 1)
-        told = shop.job("report", last)
-        step = next(line for line in told["lines"] if line["event"] == "step")
-        page = shop.root / "report" / f"{last}.html"
-        size = round(page.stat().st_size / 1024)
-    write("planted", {"nights": nights, "report_s": step["seconds"], "report_kb": size})
+        config = load(None, [f"warehouse.root={root}", *SHOP])
+        run = Run(spark, config, last, "report", new_run_id(last))
+        with recorded(run) as outcome:
+            page_of.run(run)
+        size = round((root / "report" / f"{last}.html").stat().st_size / 1024)
+    write("planted", {"nights": nights, "report_s": outcome.seconds, "report_kb": size})
 
 
 if __name__ == "__main__":

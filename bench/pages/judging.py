@@ -57,7 +57,9 @@ def planted(f: Figures) -> str:
         first = night["runs"][0]
         how = "held" if first["exit_code"] == 65 else f"exit {first['exit_code']}"
         moved = [f"{name} {measure} {value}" for name, measure, value in night["over_limit"]]
-        told = first["warned"] if night["changed"] == "a broken model" else []
+        told = [f"{job}: {message}" for job, message in night["failed"] if job == "train_ctr"]
+        if night["model"] and night["model"][0] == "refused":
+            told.append(f"model refused: {night['model'][1]}")
         rows.append(
             [
                 night["ds"],
