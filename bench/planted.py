@@ -97,7 +97,7 @@ def night(shop: Warehouse, day: int) -> dict[str, Any]:
     if runs[0][0] == DataQualityError.exit_code:
         page = shop.root / "report" / f"{ds}.html"
         page.rename(page.with_suffix(".held.html"))
-        lifted = tuple(f"{key}=null" for key in LIMITS)
+        lifted = (*(f"{key}=null" for key in LIMITS), "ingest.quarantine_limits={robot: 1.0}")
         runs.append(shop.night(ds, _held(shop, ds), (*lifted, *broken)))
     return {
         "ds": ds.isoformat(),

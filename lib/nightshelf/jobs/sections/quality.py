@@ -40,6 +40,11 @@ class Judged:
         self.segments = rows.where(ndcg).orderBy(SEGMENT).collect() if self.day else []
 
     @property
+    def later(self) -> str:
+        """Which days judge lists."""
+        return "the day after" if self.horizon == 1 else f"the {self.horizon} days after"
+
+    @property
     def days(self) -> list[date]:
         """Those that were judged, in order."""
         return sorted({day for day, _, _ in self.cells})
@@ -64,8 +69,7 @@ def over_time(judged: Judged) -> Section:
     """nDCG and hit rate beside baselines, over the days; all metrics of the newest."""
     title = "Did it work?"
     if judged.day is None:
-        days = f"the {judged.horizon} days after them"
-        why = f"No lists were judged yet: `evaluate` does so once {days} have passed."
+        why = f"No lists were judged yet: `evaluate` does so once {judged.later} them have passed."
         return Section("quality", title, [Note(why)])
     blocks: list[Block] = []
     for metric, name in (("ndcg", "nDCG"), ("hit_rate", "Hit rate")):
@@ -74,8 +78,8 @@ def over_time(judged: Judged) -> Section:
             for model in judged.models
         ]
         caption = (
-            f"{name} of the first {judged.k} of the lists of each day, by the {judged.horizon} "
-            "days after it, beside baselines; the band is where the middle 95 % of draws lie."
+            f"{name} of the first {judged.k} of the lists of each day, by {judged.later} "
+            "it, beside baselines; the band is where the middle 95 % of draws lie."
         )
         blocks.append(Plot(lines(metric, f"{name}@{judged.k}", series), caption))
     blocks.append(_all_metrics(judged, judged.day))
