@@ -33,7 +33,7 @@ from nightshelf.errors import DataQualityError, NightshelfError
 from nightshelf.jobs import nightly
 from nightshelf.jobs import report as page_of
 from nightshelf.runs import Run
-from nightshelf.runs.record import recorded
+from nightshelf.runs.record import execute
 from nightshelf.runs.run import new_run_id
 from nightshelf.session import build
 
@@ -120,7 +120,7 @@ def _seen(shop: Warehouse, ds: date) -> dict[str, Any]:
     of_day = f"FROM read_parquet(?) WHERE ds = '{ds}'"
     drift = shop.rows(
         "gold/drift",
-        "SELECT subject || '.' || name, measure, round(value, 3), value > limit_value, limit_value "
+        "SELECT subject || '.' || name, measure, round(value, 3) "
         f"{of_day} ORDER BY measure, value DESC, name",
     )
     ndcg = shop.rows(
@@ -128,7 +128,7 @@ def _seen(shop: Warehouse, ds: date) -> dict[str, Any]:
         "SELECT round(value, 4) FROM read_parquet(?) WHERE model = 'nightshelf' AND source = 'all' "
         f"AND segment = 'all' AND metric = 'ndcg@10' AND ds = '{ds - timedelta(days=1)}'",
     )
-    robots = shop.rows("quarantine/events", f"SELECT 1 {of_day} AND reason_code = 'robot'")
+    robots = shop.rows("quarantine/events", f"SELECT count(*) {of_day} AND reason_code = 'robot'")
     lists = shop.rows("gold/recommendations", f"SELECT any_value(model_id) {of_day}")
     models = shop.rows("ops/models", f"SELECT status, why {of_day} ORDER BY told_at DESC LIMIT 1")
     failed = shop.rows(
@@ -136,13 +136,13 @@ def _seen(shop: Warehouse, ds: date) -> dict[str, Any]:
     )
     return {
         "largest": {
-            measure: [row[:3] for row in drift if row[1] == measure][:LARGEST]
+            measure: [row for row in drift if row[1] == measure][:LARGEST]
             for measure in sorted({row[1] for row in drift})
         },
-        "over_limit": [row[:3] for row in drift if row[2] > _limit(row[1])],
+        "over_limit": [row for row in drift if row[2] > _limit(row[1])],
         "failed": failed,
-        "robots_rows": len(robots),
-        "ranked_by": lists[0][0],
+        "robots_rows": robots[0][0] if robots else 0,
+        "ranked_by": lists[0][0] if lists else None,
         "model": list(models[0]) if models else None,
         "ndcg@10_of_the_day_before": ndcg[0][0] if ndcg else None,
     }
@@ -167,8 +167,7 @@ def main() -> None:
         last = START + timedelta(days=FIRST + NIGHTS - 1)
         config = load(None, [f"warehouse.root={root}", *SHOP])
         run = Run(spark, config, last, "report", new_run_id(last))
-        with recorded(run) as outcome:
-            page_of.run(run)
+        outcome = execute(page_of.JOB, run)
         size = round((root / "report" / f"{last}.html").stat().st_size / 1024)
     write("planted", {"nights": nights, "report_s": outcome.seconds, "report_kb": size})
 

@@ -28,9 +28,9 @@ class Block:
 def blocks(kind: str) -> list[Block]:
     """All of a kind, page by page."""
     return [
-        Block(page, page.read_text()[: found.start()].count("\n") + 1, kind, _code(found))
-        for page in PAGES
-        for found in _BLOCK.finditer(page.read_text())
+        Block(page, text[: found.start()].count("\n") + 1, kind, textwrap.dedent(found[3]))
+        for page, text in ((page, page.read_text()) for page in PAGES)
+        for found in _BLOCK.finditer(text)
         if found[2] == kind
     ]
 
@@ -54,7 +54,3 @@ def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", page.read_text()), re.MULTILINE)
     plain = (re.sub(r"[^\w -]", "", heading.lower()) for heading in headings)
     return {heading.replace(" ", "-") for heading in plain}
-
-
-def _code(found: re.Match[str]) -> str:
-    return textwrap.dedent(found[3])

@@ -112,7 +112,7 @@ def test_clicks_as_if_the_lists_had_been_shown(frame: Frame) -> None:
 
 
 def test_an_estimate_is_that_of_the_lists_when_shown(frame: Frame) -> None:
-    """Lists of two by a logging policy that draws at random, and by the lists: the same rate."""
+    """From the log of a policy that draws at random: the rate that the lists would have had."""
     rng = np.random.default_rng(5)
     items, users, times = ["a", "b", "c"], 400, 60
     best = {f"u{n}": items[n % 3] for n in range(users)}

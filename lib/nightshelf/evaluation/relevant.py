@@ -15,11 +15,17 @@ def last_day(config: EvaluateConfig, ds: date) -> date:
     return ds + timedelta(days=config.horizon_days)
 
 
+def _later(config: EvaluateConfig, ds: date) -> Transform:
+    """Leaves the events after ds, up to `last_day`."""
+    return lambda events: events.where(
+        (F.col(DS) > F.lit(ds)) & (F.col(DS) <= F.lit(last_day(config, ds)))
+    )
+
+
 def relevant(config: EvaluateConfig, feedback: FeedbackConfig, ds: date) -> Transform:
     """[silver.events] -> [user_id, item_id], each pair once: wanted after ds, up to `last_day`."""
     return lambda events: (
-        events.where(F.col(DS) > F.lit(ds))
-        .where(F.col(DS) <= F.lit(last_day(config, ds)))
+        events.transform(_later(config, ds))
         .where(F.col(EVENT_TYPE).isin(*config.event_types))
         .transform(positive_events(feedback.weights, feedback.positive_rating))
         .select(USER, ITEM)
@@ -40,8 +46,7 @@ def shown(config: EvaluateConfig, ds: date) -> Transform:
     def transform(events: DataFrame) -> DataFrame:
         seen = count("impression")
         return (
-            events.where(F.col(DS) > F.lit(ds))
-            .where(F.col(DS) <= F.lit(last_day(config, ds)))
+            events.transform(_later(config, ds))
             .where(F.col(ITEM).isNotNull())
             .groupBy(USER, ITEM)
             .agg(
@@ -69,8 +74,7 @@ def logged(config: EvaluateConfig, ds: date) -> Transform:
 
     def transform(events: DataFrame) -> DataFrame:
         return (
-            events.where(F.col(DS) > F.lit(ds))
-            .where(F.col(DS) <= F.lit(last_day(config, ds)))
+            events.transform(_later(config, ds))
             .where(F.col(ITEM).isNotNull() & F.col(PROPENSITY).isNotNull() & (F.col(POSITION) >= 1))
             .groupBy(USER, ITEM, POSITION)
             .agg(

@@ -51,13 +51,13 @@ def judge(run: Run, made: Ingredients) -> Judge:
     if run.store.has(CUSTOMERS, run.ds):
         own = F.concat(F.lit("customer:"), "kind").alias(SEGMENT)
         kinds = kinds.unionByName(run.read(CUSTOMERS, on=run.ds).select(USER, own))
-    seen, by_policy = (later.transform(of(config, run.ds)) for of in (shown, logged))
+    seen = later.transform(shown(config, run.ds))
     outcomes = Outcomes(
         wanted=later.transform(relevant(config, feedback, run.ds)),
         shown=None if seen.isEmpty() else seen,
         before=made.positives.select(USER, ITEM).distinct(),
         segments=kinds,
-        logged=None if by_policy.isEmpty() else by_policy,
+        logged=later.transform(logged(config, run.ds)),
     )
     made.keep(*outcomes.frames())  # joined with the lists of every model
     wanted = outcomes.wanted.count()
