@@ -192,7 +192,6 @@ def judged(entrant: Entrant, few: Run, run: Run, seeds: int) -> Figures:
         figures[name] = round(statistics.fmean(values), 5)
         figures[f"{name}_sd"] = round(statistics.stdev(values), 5) if seeds > 1 else None
     figures["epochs"] = [told["epochs"] for told in runs]
-    figures["rows_s"] = round(statistics.fmean(told["rows_s"] for told in runs))
     return figures
 
 
