@@ -56,6 +56,7 @@ SHOP = (
 LIMITS = {
     "drift.max_psi": "0.5",
     "drift.max_divergence": "0.1",
+    "drift.max_unseen": "0.05",
     "drift.max_change": "0.6",
     "audits.max_score_psi": "0.5",
 }

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from pyspark.sql import DataFrame
 
 from nightshelf.evaluation.drift import divergence, psi
 from nightshelf.evaluation.feature_drift import events_moved, features_moved, labels_moved
@@ -32,14 +33,33 @@ def test_features_that_move_and_that_do_not(frame: Frame) -> None:
         for n in range(100)
     ])  # fmt: skip
     rows = now.transform(features_moved("user_features", "user_id", before, 1_000)).collect()
-    told = {row["name"]: row for row in rows}
+    told = {row["name"]: row for row in rows if row["measure"] != "unseen"}
     assert told["same"]["value"] == pytest.approx(0)
     assert told["up"]["value"] == pytest.approx(psi([10] * 10 + [0], [0] * 9 + [100, 0]))
     # One that appears or goes has moved as far as one can.
     assert told["gone"]["value"] == told["new"]["value"] == pytest.approx(psi([1, 0], [0, 1]))
     assert told["device"]["value"] == pytest.approx(divergence([100, 0], [50, 50]))
     assert (told["device"]["measure"], told["up"]["measure"]) == ("divergence", "psi")
+    [unseen] = [row for row in rows if row["measure"] == "unseen"]
+    assert (unseen["name"], unseen["value"], unseen["values"]) == ("device", 0.5, ["desk"])
     assert {(row["before"], row["now"]) for row in rows} == {(100, 100)}
+
+
+def test_new_values_are_named_the_most_frequent_first(frame: Frame) -> None:
+    def users(*colours: str) -> DataFrame:
+        rows = [(f"u{n}", {}, {"user_id": f"u{n}", "c": c}) for n, c in enumerate(colours)]
+        return frame(FEATURES, rows)
+
+    now = users("old", "old", "b", "a", "d", "d", "c", "old", "old", "old", "later")
+    moved = features_moved("user_features", "user_id", users("old", "gone"), 1_000)
+    collected = now.transform(moved).collect()
+    rows = {(row["name"], row["measure"]): row for row in collected}
+    # Users are new every day: their names are not told.
+    assert set(rows) == {("user_id", "divergence"), ("c", "divergence"), ("c", "unseen")}
+    assert rows["c", "unseen"]["value"] == pytest.approx(6 / 11)
+    assert rows["c", "unseen"]["values"] == ["d", "a", "b"]
+    same = users("gone", "old").transform(moved).where("measure = 'unseen'").collect()
+    assert [(row["value"], row["values"]) for row in same] == [(0.0, [])]
 
 
 def test_events_beside_the_median_of_the_days_before(frame: Frame) -> None:

@@ -24,7 +24,13 @@ def events(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
         user, item, kind, at, *more = row
         seconds, position, session, rating = (*more, *(0, None, "s", None)[len(more) :])
         ts = datetime.combine(day(at), datetime.min.time()) + timedelta(seconds=seconds)
-        known = {"user_id": user, "item_id": item, "event_type": kind, "event_ts": ts, "ds": day(at)}
+        known = {
+            "user_id": user,
+            "item_id": item,
+            "event_type": kind,
+            "event_ts": ts,
+            "ds": day(at),
+        }
         known |= {"rating": rating, "position": position, "session_id": session}
         told.append(tuple(map({**known, "source_row": f"r{n}"}.get, SILVER_EVENTS.schema.names)))
     return spark.createDataFrame(told, SILVER_EVENTS.schema)

@@ -42,6 +42,11 @@ class DriftConfig(Section):
     max_divergence: Share | None = Field(
         None, description="largest divergence of a category among the features; null: any"
     )
+    max_unseen: Share | None = Field(
+        None,
+        description="largest share of users or items with a value of a category that none had "
+        "before, but for their own names; null: any",
+    )
     max_change: float | None = Field(
         None,
         gt=0,

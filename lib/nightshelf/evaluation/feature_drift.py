@@ -1,31 +1,43 @@
 """How far the features, labels and events of a day are from those of an earlier one."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from nightshelf.columns import CATEGORIES, DS, EVENT_TYPE, NUMBERS, Transform
 from nightshelf.evaluation.drift import BINS, divergence, psi
 
-SCHEMA: Final = (
-    "subject string, name string, measure string, value double, before bigint, now bigint"
+ROWS: Final = pa.schema(
+    {
+        "subject": pa.string(),
+        "name": pa.string(),
+        "measure": pa.string(),
+        "value": pa.float64(),
+        "before": pa.int64(),
+        "now": pa.int64(),
+        "values": pa.list_(pa.string()),
+    }
 )
-PSI, DIVERGENCE, CHANGE = "psi", "divergence", "change"
-Measure = Callable[[pa.Array, pa.Array, int, int], float]
+PSI, DIVERGENCE, UNSEEN, CHANGE = "psi", "divergence", "unseen", "change"
+EXAMPLES: Final = 3
+Measure = Callable[[pa.Array, pa.Array, int, int], tuple[float, list[str] | None]]
 
 
 def features_moved(subject: str, key: str, before: DataFrame, keys: int) -> Transform:
-    """[gold.user_features or gold.item_features] of a day, `before` of another -> [SCHEMA].
+    """[gold.user_features or gold.item_features] of a day, `before` of another -> [ROWS].
 
-    A row a feature, by about so many keys of each day. Numbers: PSI over the deciles that they had
-    before, and those that have none; categories: the divergence of Jensen and Shannon of the shares
-    of their values. before, now: how many keys of each day were looked at.
+    A row a feature and measure, by about so many keys of each day. Numbers: PSI over the deciles
+    that they had before, and those that have none; categories: the divergence of Jensen and Shannon
+    of the shares of their values, and the share of keys whose value no key had before, with the
+    most frequent of these values. before, now: how many keys of each day were looked at.
     """
 
     def transform(now: DataFrame) -> DataFrame:
@@ -37,11 +49,19 @@ def features_moved(subject: str, key: str, before: DataFrame, keys: int) -> Tran
             F.count_if(~F.col("is_now")).over(Window.partitionBy()).alias("before"),
             F.count_if("is_now").over(Window.partitionBy()).alias("now"),
         )
-        return _moved(subject, counted, NUMBERS, PSI, _psi).unionByName(
-            _moved(subject, counted, CATEGORIES, DIVERGENCE, _divergence)
+        categories: dict[str, Measure] = {DIVERGENCE: _divergence, UNSEEN: _unseen}
+        moved = _moved(subject, counted, NUMBERS, {PSI: _psi}).unionByName(
+            _moved(subject, counted, CATEGORIES, categories)
         )
+        # That keys are new is told by the divergence of their names.
+        return moved.where((F.col("name") != key) | (F.col("measure") != UNSEEN))
 
     return transform
+
+
+def values_told(row: Row) -> str:
+    """The values that a row of gold.drift names, in words; nothing where it names none."""
+    return f": {', '.join(row['values'])}" if row["values"] else ""
 
 
 def _some(frame: DataFrame, key: str, keys: int, is_now: bool) -> DataFrame:
@@ -53,38 +73,37 @@ def _some(frame: DataFrame, key: str, keys: int, is_now: bool) -> DataFrame:
     )
 
 
-def _moved(subject: str, counted: DataFrame, column: str, measure: str, of: Measure) -> DataFrame:
+def _moved(
+    subject: str, counted: DataFrame, column: str, measures: Mapping[str, Measure]
+) -> DataFrame:
     def task(rows: pa.Table) -> pa.Table:
         name = rows.column("key")[0].as_py()
         before, now = rows.column("before")[0].as_py(), rows.column("now")[0].as_py()
         is_now, values = rows.column("is_now"), rows.column("value")
         then, since = (values.filter(side).combine_chunks() for side in (pc.invert(is_now), is_now))
-        return pa.table(
-            {
-                "subject": [subject],
-                "name": [name],
-                "measure": [measure],
-                "value": [of(then, since, before, now)],
-                "before": [before],
-                "now": [now],
-            }
-        )
+        told = []
+        for measure, of in measures.items():
+            value, examples = of(then, since, before, now)
+            told.append((subject, name, measure, value, before, now, examples))
+        return pa.table(list(map(list, zip(*told, strict=True))), schema=ROWS)
 
     entries = counted.select("is_now", "before", "now", F.explode(column))
-    return entries.groupBy("key").applyInArrow(task, SCHEMA)
+    return entries.groupBy("key").applyInArrow(task, from_arrow_schema(ROWS))
 
 
-def _psi(before: pa.Array, now: pa.Array, keys_before: int, keys_now: int) -> float:
+def _psi(before: pa.Array, now: pa.Array, keys_before: int, keys_now: int) -> tuple[float, None]:
     then, since = (np.asarray(v.to_numpy(zero_copy_only=False), np.float64) for v in (before, now))
     edges = np.unique(np.quantile(then, np.arange(1, BINS) / BINS)) if len(then) else np.empty(0)
     counts = [
         np.append(np.bincount(np.searchsorted(edges, v), minlength=len(edges) + 1), keys - len(v))
         for v, keys in ((then, keys_before), (since, keys_now))
     ]
-    return psi(counts[0], counts[1])
+    return psi(counts[0], counts[1]), None
 
 
-def _divergence(before: pa.Array, now: pa.Array, keys_before: int, keys_now: int) -> float:
+def _divergence(
+    before: pa.Array, now: pa.Array, keys_before: int, keys_now: int
+) -> tuple[float, None]:
     values = pa.chunked_array([before, now]).combine_chunks().dictionary_encode()
     codes = values.indices.to_numpy()
     then, since = np.split(codes, [len(before)])
@@ -93,11 +112,19 @@ def _divergence(before: pa.Array, now: pa.Array, keys_before: int, keys_now: int
         np.append(np.bincount(some, minlength=size), keys - len(some))
         for some, keys in ((then, keys_before), (since, keys_now))
     ]
-    return divergence(counts[0], counts[1])
+    return divergence(counts[0], counts[1]), None
+
+
+def _unseen(
+    before: pa.Array, now: pa.Array, keys_before: int, keys_now: int
+) -> tuple[float, list[str]]:
+    unseen = now.filter(pc.invert(pc.is_in(now, before.unique())))
+    often = sorted(Counter(unseen.to_pylist()).items(), key=lambda pair: (-pair[1], pair[0]))
+    return len(unseen) / keys_now, [value for value, _ in often[:EXAMPLES]]
 
 
 def events_moved(ds: date, days: int) -> Transform:
-    """[silver.events] -> [SCHEMA]: of each type, |events of ds / median of the days before - 1|.
+    """[silver.events] -> [ROWS but values]: a type, |events of ds / median of the days before - 1|.
 
     Of the days from `days` before ds that have any events. before: their median, rounded.
     """
@@ -130,7 +157,7 @@ def events_moved(ds: date, days: int) -> Transform:
 
 
 def labels_moved(ds: date, days: int) -> Transform:
-    """[gold.samples] -> [SCHEMA]: of each label, |rate of ds / the rate of the days before - 1|.
+    """[gold.samples] -> [ROWS but values]: a label, |rate of ds / rate of the days before - 1|.
 
     Of samples of impressions alone: where negatives are drawn, their number is ours. before, now:
     samples. Nothing where either time has no positive.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -13,9 +13,11 @@ from nightshelf.evaluation.feature_drift import (
     CHANGE,
     DIVERGENCE,
     PSI,
+    UNSEEN,
     events_moved,
     features_moved,
     labels_moved,
+    values_told,
 )
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -31,7 +33,8 @@ def run(run: Run) -> None:
     if not run.config.drift.enabled:
         raise Skipped("drift.enabled is false")
     names = [column.name for column in DRIFT.columns]
-    rows = reduce(DataFrame.unionByName, _moved(run)).withColumns(
+    together = partial(DataFrame.unionByName, allowMissingColumns=True)
+    rows = reduce(together, _moved(run)).withColumns(
         {DS: F.lit(run.ds), "limit_value": _limit(run)}
     )
     run.publish(rows.select(*names), DRIFT)
@@ -66,7 +69,12 @@ def _reference(run: Run, table: Table) -> date | None:
 
 def _limit(run: Run) -> Column:
     config = run.config.drift
-    limits = {PSI: config.max_psi, DIVERGENCE: config.max_divergence, CHANGE: config.max_change}
+    limits = {
+        PSI: config.max_psi,
+        DIVERGENCE: config.max_divergence,
+        UNSEEN: config.max_unseen,
+        CHANGE: config.max_change,
+    }
     told = (
         F.when(F.col("measure") == measure, F.lit(limit).cast("double"))
         for measure, limit in limits.items()
@@ -82,7 +90,7 @@ def _hold(run: Run) -> None:
     if broken:
         told = "; ".join(
             f"{row['subject']}.{row['name']}: {row['measure']} {row['value']:.3f}, at most "
-            f"{row['limit_value']:g} (drift.max_{row['measure']})"
+            f"{row['limit_value']:g} (drift.max_{row['measure']}){values_told(row)}"
             for row in broken[:5]
         )
         more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""

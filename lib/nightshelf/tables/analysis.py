@@ -112,11 +112,12 @@ DRIFT: Final = Table(
     columns=(
         Column("subject", STRING, values=("user_features", "item_features", "labels", "events")),
         Column("name", STRING),
-        Column("measure", STRING, values=("psi", "divergence", "change")),
+        Column("measure", STRING, values=("psi", "divergence", "unseen", "change")),
         Column("value", DOUBLE, low=0.0),
         Column("limit_value", DOUBLE, optional=True, low=0.0),
         Column("before", BIGINT, low=0),
         Column("now", BIGINT, low=0),
+        Column("values", STRINGS, optional=True),
         Column(DS, DATE),
     ),
     keys=(("subject", "name", "measure"),),

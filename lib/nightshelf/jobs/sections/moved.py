@@ -2,6 +2,7 @@
 
 from pyspark.sql import functions as F
 
+from nightshelf.evaluation.feature_drift import values_told
 from nightshelf.report.page import Block, Note, Section, Table
 from nightshelf.runs import Run
 from nightshelf.tables import DRIFT
@@ -10,6 +11,7 @@ TOP = 8
 TITLES = {
     "psi": "Numbers that moved most (PSI: below 0.1 stable, above 0.25 moved)",
     "divergence": "Categories that moved most (0 the same, 1 nothing in common)",
+    "unseen": "New values of categories (share of users or items that have one)",
     "change": "Events and labels (relative change)",
 }
 
@@ -23,16 +25,22 @@ def what_moved(run: Run) -> Section:
     blocks: list[Block] = [
         Note(
             f"{r['subject']}.{r['name']}: {r['measure']} {r['value']:.3f}, over its limit "
-            f"{r['limit_value']:g}",
+            f"{r['limit_value']:g}{values_told(r)}",
             is_alarm=True,
         )
         for r in rows
         if r["limit_value"] is not None and r["value"] > r["limit_value"]
     ]
     for measure, heading in TITLES.items():
-        some = [r for r in rows if r["measure"] == measure][:TOP]
+        some = [r for r in rows if r["measure"] == measure and r["value"] > 0][:TOP]
         cells = [
-            [r["subject"], r["name"], f"{r['value']:.3f}", f"{r['before']:,}", f"{r['now']:,}"]
+            [
+                r["subject"],
+                r["name"] + values_told(r),
+                f"{r['value']:.3f}",
+                f"{r['before']:,}",
+                f"{r['now']:,}",
+            ]
             for r in some
         ]
         if cells:
