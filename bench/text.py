@@ -6,8 +6,8 @@
 ours in fp32, bf16 and int8 and by sentence-transformers' `encode` of the same weights (its default
 batch of 32, and the best of 32, 64 and 128), each the better of two rounds taken in turn; and the
 mean cosine of each text's vector with ours in fp32.
-`unchanged`: seconds of build_item_text on Amazon electronics, and on the next day, on which no text
-has changed.
+`unchanged`: seconds of build_item_text in a night of Amazon electronics, after ingest, and in that of
+the next day, on which no text has changed.
 `cold`: items with at most two events up to 2022-05-27 that a known user likes in the days after it:
 the share of them among the first 50 of that user's list (recall@50), and how well the ranker tells
 them from 20 others of such items, drawn for the user (AUC); by the night as configured and by the
@@ -115,11 +115,11 @@ def _timed(
 def unchanged() -> dict[str, Any]:
     """Seconds of the step with all texts, and with none."""
     with tempfile.TemporaryDirectory() as root:
-        where, place = ("--conf-file", str(CONF)), (f"warehouse.root={root}",)
-        watch("ingest", place, (*where, "--ds", DS))
-        first = watch("build_item_text", place, (*where, "--ds", DS)).steps["build_item_text"]
-        watch("ingest", place, (*where, "--ds", NEXT))
-        then = watch("build_item_text", place, (*where, "--ds", NEXT)).steps["build_item_text"]
+        place, step = (f"warehouse.root={root}",), "build_item_text"
+        first, then = (
+            watch("nightly", place, ("--conf-file", str(CONF), "--ds", ds, "--to", step)).steps[step]
+            for ds in (DS, NEXT)
+        )
     return {
         "texts": first["encoded"],
         "items_s": first["items_s"],
