@@ -6,7 +6,7 @@
 ours in fp32, bf16 and int8 and by sentence-transformers' `encode` of the same weights (its default
 batch of 32, and the best of 32, 64 and 128), each the better of two rounds taken in turn; and the
 mean cosine of each text's vector with ours in fp32.
-`unchanged`: seconds of build_item_text in a night of Amazon electronics, after ingest, and in that of
+`unchanged`: seconds of build_item_text after ingest in a night of Amazon electronics, and in that of
 the next day, on which no text has changed.
 `cold`: items with at most two events up to 2022-05-27 that a known user likes in the days after it:
 the share of them among the first 50 of that user's list (recall@50), and how well the ranker tells
@@ -115,11 +115,12 @@ def _timed(
 def unchanged() -> dict[str, Any]:
     """Seconds of the step with all texts, and with none."""
     with tempfile.TemporaryDirectory() as root:
-        place, step = (f"warehouse.root={root}",), "build_item_text"
-        first, then = (
-            watch("nightly", place, ("--conf-file", str(CONF), "--ds", ds, "--to", step)).steps[step]
+        step, told = "build_item_text", ("--conf-file", str(CONF), "--ds")
+        nights = (
+            watch("nightly", (f"warehouse.root={root}",), (*told, ds, "--to", step))
             for ds in (DS, NEXT)
         )
+        first, then = (night.steps[step] for night in nights)
     return {
         "texts": first["encoded"],
         "items_s": first["items_s"],
