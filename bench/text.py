@@ -6,7 +6,7 @@
 ours in fp32, bf16 and int8 and by sentence-transformers' `encode` of the same weights (its default
 batch of 32, and the best of 32, 64 and 128), each the better of two rounds taken in turn; and the
 mean cosine of each text's vector with ours in fp32.
-`unchanged`: seconds of build_item_text after ingest in a night of Amazon electronics, and in that of
+`unchanged`: seconds of build_item_text after ingest in a night of Amazon electronics, and in one of
 the next day, on which no text has changed.
 `cold`: items with at most two events up to 2022-05-27 that a known user likes in the days after it:
 the share of them among the first 50 of that user's list (recall@50), and how well the ranker tells
