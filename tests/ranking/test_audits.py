@@ -2,12 +2,13 @@
 
 import pytest
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from nightshelf.config import AuditsConfig
 from nightshelf.ranking.audits import broken, change_figures, list_figures, rows_share
 from tests.conftest import Frame
 
-LISTS = "user_id string, rank int, item_id string, score double, source string"
+LISTS = "user_id string, rank int, item_id string, score double, source string, model_id string"
 FREE = AuditsConfig(
     min_rows_share=None,
     max_rows_share=None,
@@ -24,10 +25,10 @@ def lists(frame: Frame) -> DataFrame:
     return frame(
         LISTS,
         [
-            ("u1", 1, "a", 0.9, "item_cf"),
-            ("u1", 2, "b", 0.5, "trending"),
-            ("u2", 1, "a", 0.8, "popular"),
-            ("u2", 2, "c", 0.1, "catalogue"),
+            ("u1", 1, "a", 0.9, "item_cf", None),
+            ("u1", 2, "b", 0.5, "trending", None),
+            ("u2", 1, "a", 0.8, "popular", None),
+            ("u2", 2, "c", 0.1, "catalogue", None),
         ],
     )
 
@@ -44,17 +45,21 @@ def test_figures_beside_the_day_before(frame: Frame, lists: DataFrame) -> None:
     before = frame(
         LISTS,
         [
-            ("u1", 1, "b", 0.9, "item_cf"),
-            ("u1", 2, "x", 0.5, "item_cf"),
-            ("u2", 1, "c", 0.8, "item_cf"),
-            ("u2", 2, "a", 0.1, "item_cf"),
-            ("u9", 1, "a", 0.1, "item_cf"),
+            ("u1", 1, "b", 0.9, "item_cf", None),
+            ("u1", 2, "x", 0.5, "item_cf", None),
+            ("u2", 1, "c", 0.8, "item_cf", None),
+            ("u2", 2, "a", 0.1, "item_cf", None),
+            ("u9", 1, "a", 0.1, "item_cf", None),
         ],
     )
     found = change_figures(lists, before, users=100)
     assert found["overlap"] == pytest.approx((0.5 + 1.0) / 2)
     assert found["score_psi"] >= 0
     assert change_figures(lists, before.where("user_id = 'u9'"), users=100) == {}
+    # The scores of a model are not those of candidates.
+    ranked = lists.withColumn("model_id", F.lit("m"))
+    assert set(change_figures(ranked, before, users=100)) == {"overlap"}
+    assert set(change_figures(ranked, ranked, users=100)) == {"overlap", "score_psi"}
 
 
 def test_few_days_have_no_usual_number_of_rows() -> None:

@@ -28,7 +28,7 @@ class AuditsConfig(Section):
         0.02, description="least mean share of a list that was on the day before's; null: any"
     )
     max_score_psi: float | None = Field(
-        None,
+        1.0,
         gt=0,
         description="largest PSI of scores against those of the day before; null: any",
     )

@@ -8,7 +8,7 @@ from typing import Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import ITEM, RANK, SCORE, SOURCE, USER
+from nightshelf.columns import ITEM, MODEL_ID, RANK, SCORE, SOURCE, USER
 from nightshelf.config import AuditsConfig
 from nightshelf.evaluation.drift import psi_of
 from nightshelf.ranking.candidates import CATALOGUE, POPULAR, TREND
@@ -68,7 +68,8 @@ def change_figures(lists: DataFrame, before: DataFrame, users: int) -> dict[str,
     """Of [gold.recommendations] of a day beside those of an earlier one.
 
     `overlap` is the mean share of a list that was on the same user's before, by about so many of
-    the users who have both.
+    the users who have both. `score_psi` is missing where a model ranked only one of the days, since
+    its scores are other numbers than those of candidates.
     """
     known = before.where(F.col(RANK) == 1).count()
     one_in = max(1, known // users)
@@ -83,7 +84,11 @@ def change_figures(lists: DataFrame, before: DataFrame, users: int) -> dict[str,
         .agg(F.avg("share"))
         .collect()[0][0]
     )
-    return {} if same is None else {"overlap": same, "score_psi": psi_of(SCORE, before, lists)}
+    if same is None:
+        return {}
+    by_model = {not frame.where(F.col(MODEL_ID).isNotNull()).isEmpty() for frame in (before, lists)}
+    alike = {"score_psi": psi_of(SCORE, before, lists)} if len(by_model) == 1 else {}
+    return {"overlap": same, **alike}
 
 
 def broken(figures: Mapping[str, float], limits: AuditsConfig) -> list[str]:
