@@ -2,7 +2,6 @@
 
 import pytest
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from nightshelf.config import AuditsConfig
 from nightshelf.ranking.audits import broken, change_figures, list_figures, rows_share
@@ -54,12 +53,23 @@ def test_figures_beside_the_day_before(frame: Frame, lists: DataFrame) -> None:
     )
     found = change_figures(lists, before, users=100)
     assert found["overlap"] == pytest.approx((0.5 + 1.0) / 2)
-    assert found["score_psi"] >= 0
     assert change_figures(lists, before.where("user_id = 'u9'"), users=100) == {}
-    # The scores of a model are not those of candidates.
-    ranked = lists.withColumn("model_id", F.lit("m"))
-    assert set(change_figures(ranked, before, users=100)) == {"overlap"}
-    assert set(change_figures(ranked, ranked, users=100)) == {"overlap", "score_psi"}
+
+
+def test_scores_are_compared_where_there_are_enough_of_one_kind(frame: Frame) -> None:
+    def day(rows: int, shift: float, model: str | None) -> DataFrame:
+        told = [(f"u{n}", 1, "a", n / rows + shift, "item_cf", model) for n in range(rows)]
+        return frame(LISTS, told)
+
+    def moved(before: DataFrame, now: DataFrame) -> float | None:
+        return change_figures(now, before, users=100).get("score_psi")
+
+    calm = day(1_000, 0.0, "m1")
+    assert moved(calm, day(1_000, 0.0, "m2")) == pytest.approx(0, abs=0.01)
+    assert (moved(calm, day(1_000, 0.5, "m2")) or 0) > 1
+    # The scores of a model are not those of candidates, and few scores differ by chance.
+    assert moved(calm, day(1_000, 0.0, None)) is None
+    assert moved(day(999, 0.0, "m1"), calm) is None
 
 
 def test_few_days_have_no_usual_number_of_rows() -> None:

@@ -19,6 +19,9 @@ FALLBACK: Final = (TREND, POPULAR, CATALOGUE)
 LEAST_DAYS: Final = 3
 """A shop of fewer days than these has no usual number of rows."""
 
+LEAST_SCORES: Final = 1_000
+"""Without any change, PSI over B bins of n and m scores is about (B - 1) (1 / n + 1 / m)."""
+
 
 @dataclass(frozen=True)
 class _Audit:
@@ -69,7 +72,7 @@ def change_figures(lists: DataFrame, before: DataFrame, users: int) -> dict[str,
 
     `overlap` is the mean share of a list that was on the same user's before, by about so many of
     the users who have both. `score_psi` is missing where a model ranked only one of the days, since
-    its scores are other numbers than those of candidates.
+    its scores are other numbers than those of candidates, and where either has few rows.
     """
     known = before.where(F.col(RANK) == 1).count()
     one_in = max(1, known // users)
@@ -84,11 +87,15 @@ def change_figures(lists: DataFrame, before: DataFrame, users: int) -> dict[str,
         .agg(F.avg("share"))
         .collect()[0][0]
     )
-    if same is None:
+    return {} if same is None else {"overlap": same, **_scores_moved(before, lists)}
+
+
+def _scores_moved(before: DataFrame, lists: DataFrame) -> dict[str, float]:
+    counts = (F.count("*"), F.count(MODEL_ID) > 0)
+    (then, was_ranked), (now, is_ranked) = (f.agg(*counts).collect()[0] for f in (before, lists))
+    if was_ranked != is_ranked or min(then, now) < LEAST_SCORES:
         return {}
-    by_model = {not frame.where(F.col(MODEL_ID).isNotNull()).isEmpty() for frame in (before, lists)}
-    alike = {"score_psi": psi_of(SCORE, before, lists)} if len(by_model) == 1 else {}
-    return {"overlap": same, **alike}
+    return {"score_psi": psi_of(SCORE, before, lists)}
 
 
 def broken(figures: Mapping[str, float], limits: AuditsConfig) -> list[str]:
