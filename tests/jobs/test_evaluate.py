@@ -86,6 +86,16 @@ def test_what_shoppers_do_is_told_in_tables(invoke: Invoke, nights: Shop) -> Non
     assert buyer["monetary"] == 15
 
 
+def test_a_first_night_has_only_its_events_to_compare(invoke: Invoke, shop: Shop) -> None:
+    conf = ("--conf-file", shop.conf, "--ds", "2026-11-24")
+    assert invoke("ingest", *conf).code == 0
+    assert invoke("check_drift", *conf).code == 0
+    rows = shop.store.read(DRIFT).orderBy("name").collect()
+    assert [(row["subject"], row["name"], row["value"], row["values"]) for row in rows] == [
+        ("events", "click", 0.0, None), ("events", "purchase", 0.0, None),
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.long
 def test_a_day_that_moved_too_far_holds_the_night(invoke: Invoke, nights: Shop) -> None:

@@ -27,6 +27,7 @@ ROWS: Final = pa.schema(
     }
 )
 PSI, DIVERGENCE, UNSEEN, CHANGE = "psi", "divergence", "unseen", "change"
+NO_VALUES: Final = "CAST(NULL AS ARRAY<STRING>) AS values"
 EXAMPLES: Final = 3
 Measure = Callable[[pa.Array, pa.Array, int, int], tuple[float, list[str] | None]]
 
@@ -124,7 +125,7 @@ def _unseen(
 
 
 def events_moved(ds: date, days: int) -> Transform:
-    """[silver.events] -> [ROWS but values]: a type, |events of ds / median of the days before - 1|.
+    """[silver.events] -> [ROWS]: of each type, |events of ds / median of the days before - 1|.
 
     Of the days from `days` before ds that have any events. before: their median, rounded.
     """
@@ -150,6 +151,7 @@ def events_moved(ds: date, days: int) -> Transform:
                 F.abs(F.col("now") / F.col("usual") - 1).alias("value"),
                 F.round("usual").cast("bigint").alias("before"),
                 "now",
+                F.expr(NO_VALUES),
             )
         )
 
@@ -157,7 +159,7 @@ def events_moved(ds: date, days: int) -> Transform:
 
 
 def labels_moved(ds: date, days: int) -> Transform:
-    """[gold.samples] -> [ROWS but values]: a label, |rate of ds / rate of the days before - 1|.
+    """[gold.samples] -> [ROWS]: of each label, |rate of ds / the rate of the days before - 1|.
 
     Of samples of impressions alone: where negatives are drawn, their number is ours. before, now:
     samples. Nothing where either time has no positive.
@@ -188,6 +190,7 @@ def labels_moved(ds: date, days: int) -> Transform:
                 F.abs(F.col("rate_now") / F.col("rate_then") - 1).alias("value"),
                 "before",
                 "now",
+                F.expr(NO_VALUES),
             )
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from functools import partial, reduce
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -33,8 +33,7 @@ def run(run: Run) -> None:
     if not run.config.drift.enabled:
         raise Skipped("drift.enabled is false")
     names = [column.name for column in DRIFT.columns]
-    together = partial(DataFrame.unionByName, allowMissingColumns=True)
-    rows = reduce(together, _moved(run)).withColumns(
+    rows = reduce(DataFrame.unionByName, _moved(run)).withColumns(
         {DS: F.lit(run.ds), "limit_value": _limit(run)}
     )
     run.publish(rows.select(*names), DRIFT)
