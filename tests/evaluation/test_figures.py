@@ -149,9 +149,9 @@ def test_of_single_users(frame: Frame) -> None:
     assert told["u"] == {
         "user_id": "u", "segment": "known",
         "precision@2": 0.5, "recall@2": 0.5, "hit_rate@2": 1.0,
-        "ndcg@2": pytest.approx(second / (1 + second)),
+        "ndcg@2": pytest.approx(second / (1 + second)), "map@2": 0.25,
         "precision@3": pytest.approx(1 / 3), "recall@3": 0.5, "hit_rate@3": 1.0,
-        "ndcg@3": pytest.approx(second / (1 + second)),
+        "ndcg@3": pytest.approx(second / (1 + second)), "map@3": 0.25,
     }  # fmt: skip
     assert (told["v"]["ndcg@3"], told["v"]["hit_rate@2"], told["v"]["segment"]) == (
         0.0,

@@ -43,7 +43,7 @@ SCORED: Final = StructType(
 )
 OF_SOURCE: Final = ("share", "precision", "click_through", "conversion")
 """What is told of the rows of each source."""
-OF_USER: Final = ("precision", "recall", "hit_rate", "ndcg")
+OF_USER: Final = ("precision", "recall", "hit_rate", "ndcg", "map")
 """What is told of single users."""
 
 Longs = NDArray[np.int64]
