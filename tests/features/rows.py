@@ -1,5 +1,6 @@
 """Literal rows of silver.events and of the feature tables."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -19,21 +20,21 @@ def day(n: int) -> date:
 
 def events(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
     """Of (user, item, type, day, seconds=0, position=None, session="s", rating=None) each."""
-    told = []
+    told: list[dict[str, Any]] = []
     for n, row in enumerate(rows):
         user, item, kind, at, *more = row
         seconds, position, session, rating = (*more, *(0, None, "s", None)[len(more) :])
         ts = datetime.combine(day(at), datetime.min.time()) + timedelta(seconds=seconds)
-        known = {
-            "user_id": user,
-            "item_id": item,
-            "event_type": kind,
-            "event_ts": ts,
-            "ds": day(at),
-        }
+        known = {"user_id": user, "item_id": item, "event_type": kind, "event_ts": ts}
         known |= {"rating": rating, "position": position, "session_id": session}
-        told.append(tuple(map({**known, "source_row": f"r{n}"}.get, SILVER_EVENTS.schema.names)))
-    return spark.createDataFrame(told, SILVER_EVENTS.schema)
+        told.append({**known, "source_row": f"r{n}", "ds": day(at)})
+    return named(spark, SILVER_EVENTS, told)
+
+
+def named(spark: SparkSession, table: Table, told: Iterable[dict[str, Any]]) -> DataFrame:
+    """A table's rows by the names of their columns, null where nothing is told."""
+    blank = dict.fromkeys(table.schema.names)
+    return spark.createDataFrame([tuple({**blank, **r}.values()) for r in told], table.schema)
 
 
 def user_row(

@@ -13,7 +13,8 @@ from nightshelf.config import FeedbackConfig
 from nightshelf.config.model import FeaturesConfig
 from nightshelf.features.item_features import item_features
 from nightshelf.features.user_features import user_features
-from nightshelf.tables import SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS, Table
+from nightshelf.tables import SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS
+from tests.features.rows import named
 
 Row = dict[str, Any]
 
@@ -56,7 +57,7 @@ class Shop:
     def user_features(
         self, spark: SparkSession, asked: Iterable[tuple[str, date]], config: FeaturesConfig
     ) -> DataFrame:
-        users = None if self.users is None else rows(spark, SILVER_USERS, self.users)
+        users = None if self.users is None else named(spark, SILVER_USERS, self.users)
         events, items = self._frames(spark)
         pairs = spark.createDataFrame(list(asked), "user_id string, ds date")
         return pairs.transform(user_features(config, FEEDBACK, events, items, users))
@@ -69,12 +70,7 @@ class Shop:
         return pairs.transform(item_features(config, FEEDBACK, events, items))
 
     def _frames(self, spark: SparkSession) -> tuple[DataFrame, DataFrame]:
-        return rows(spark, SILVER_EVENTS, self.events), rows(spark, SILVER_ITEMS, self.items)
-
-
-def rows(spark: SparkSession, table: Table, told: list[Row]) -> DataFrame:
-    blank = dict.fromkeys(table.schema.names)
-    return spark.createDataFrame([tuple({**blank, **r}.values()) for r in told], table.schema)
+        return named(spark, SILVER_EVENTS, self.events), named(spark, SILVER_ITEMS, self.items)
 
 
 def by_key(found: DataFrame, key: str) -> dict[tuple[str, date], Row]:

@@ -85,8 +85,9 @@ def _moved(
         told = []
         for measure, of in measures.items():
             value, examples = of(then, since, before, now)
-            told.append((subject, name, measure, value, before, now, examples))
-        return pa.table(list(map(list, zip(*told, strict=True))), schema=ROWS)
+            row = (subject, name, measure, value, before, now, examples)
+            told.append(dict(zip(ROWS.names, row, strict=True)))
+        return pa.Table.from_pylist(told, schema=ROWS)
 
     entries = counted.select("is_now", "before", "now", F.explode(column))
     return entries.groupBy("key").applyInArrow(task, from_arrow_schema(ROWS))

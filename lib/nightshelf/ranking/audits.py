@@ -74,8 +74,13 @@ def change_figures(lists: DataFrame, before: DataFrame, users: int) -> dict[str,
     the users who have both. `score_psi` is missing where a model ranked only one of the days, since
     its scores are other numbers than those of candidates, and where either has few rows.
     """
-    known = before.where(F.col(RANK) == 1).count()
-    one_in = max(1, known // users)
+    counts = (
+        F.count("*").alias("rows"),
+        F.count_if(F.col(RANK) == 1).alias("users"),
+        (F.count(MODEL_ID) > 0).alias("ranked"),
+    )
+    old, new = (frame.agg(*counts).collect()[0] for frame in (before, lists))
+    one_in = max(1, old["users"] // users)
     chosen = F.pmod(F.xxhash64(USER), F.lit(one_in)) == 0
     now = lists.where(chosen).select(USER, ITEM)
     then = before.where(chosen).select(USER, ITEM, F.lit(1).alias("kept"))
@@ -87,15 +92,10 @@ def change_figures(lists: DataFrame, before: DataFrame, users: int) -> dict[str,
         .agg(F.avg("share"))
         .collect()[0][0]
     )
-    return {} if same is None else {"overlap": same, **_scores_moved(before, lists)}
-
-
-def _scores_moved(before: DataFrame, lists: DataFrame) -> dict[str, float]:
-    counts = (F.count("*"), F.count(MODEL_ID) > 0)
-    (then, was_ranked), (now, is_ranked) = (f.agg(*counts).collect()[0] for f in (before, lists))
-    if was_ranked != is_ranked or min(then, now) < LEAST_SCORES:
+    if same is None:
         return {}
-    return {"score_psi": psi_of(SCORE, before, lists)}
+    alike = old["ranked"] == new["ranked"] and min(old["rows"], new["rows"]) >= LEAST_SCORES
+    return {"overlap": same, **({"score_psi": psi_of(SCORE, before, lists)} if alike else {})}
 
 
 def broken(figures: Mapping[str, float], limits: AuditsConfig) -> list[str]:
