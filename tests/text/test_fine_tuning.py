@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from pyspark.sql import SparkSession
 from safetensors.numpy import load_file
 from transformers import BertConfig, BertForSequenceClassification
 
 from nightshelf.errors import ConfigError, DataQualityError
+from nightshelf.learning import precision
 from nightshelf.learning.distributed import Alone
 from nightshelf.learning.launch import Launch
 from nightshelf.learning.plan import group_rows, planned
@@ -94,6 +96,31 @@ def test_a_student_learns_what_its_teacher_says(weights: Path, data: Path, tmp_p
     judges = (JudgeLoader(str(tmp_path / n), "fp32", 16, 256)() for n in ("teacher", "out"))
     says, learnt = (judge(*pairs) for judge in judges)
     assert np.abs(says - learnt).max() < 0.15
+
+
+@pytest.mark.parametrize(("able", "taken"), [([True, True], "bf16"), ([True, False], "fp32")])
+def test_half_precision_is_taken_where_all_ranks_multiply_it(
+    monkeypatch: pytest.MonkeyPatch, able: list[bool], taken: str
+) -> None:
+    monkeypatch.setattr(precision, "multiplies_bf16", lambda _: able[0])
+    ranks = Alone()
+    monkeypatch.setattr(ranks, "gathered", lambda own: np.append(own, able[1:]))
+    cpu = torch.device("cpu")
+    assert precision.chosen("auto", cpu, ranks) == taken
+    assert precision.chosen("fp32", cpu, ranks) == "fp32"
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_what_was_chosen_is_told_and_kept_to(
+    weights: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    monkeypatch.setattr(precision, "multiplies_bf16", lambda _: able)
+    named = "bf16" if able else "fp32"
+    for name in ("auto", named):
+        told = fit(work(weights, data, tmp_path / name, epochs=1, precision=name), Alone())
+        assert told["precision"] == named
+    chosen, wanted = (values(tmp_path / name) for name in ("auto", named))
+    assert all(np.array_equal(chosen[name], wanted[name]) for name in wanted)
 
 
 @pytest.mark.parametrize(("layers", "kept"), [(1, [5]), (2, [2, 5]), (3, [1, 3, 5]), (6, range(6))])

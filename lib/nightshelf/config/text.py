@@ -93,8 +93,10 @@ class TextTrainingConfig(Section):
     embeddings: bool = Field(
         False, description="words' vectors are learnt, too: half of a small model's weights"
     )
-    precision: Literal["fp32", "bf16", "fp16"] = Field(
-        "fp32", description="of the layers' arithmetic; fp16 on GPUs only"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto",
+        description="of the layers' arithmetic; auto: bf16 where the hardware multiplies it, else "
+        "fp32; fp16 on GPUs only",
     )
     compression: Literal["none", "fp16"] = Field(
         "none", description="of the gradients that ranks exchange"

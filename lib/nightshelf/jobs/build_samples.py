@@ -46,6 +46,8 @@ def run(run: Run) -> None:
     _check_enough(run, samples, together)
     run.publish(samples, SAMPLES, since=first)
     told = text_vectors(run)
+    if told is not None:
+        told.vectors.persist()  # of the first day, then of every sample's
     near = Near(
         Neighbours.of(neighbours.select(ITEM, NEIGHBOUR, SIMILARITY).toArrow()),
         NO_TEXTS if told is None else ItemTexts.read(told.as_of(first).toArrow()),
@@ -53,6 +55,8 @@ def run(run: Run) -> None:
     neighbours.unpersist()
     export(run, samples, features(run, told, item_opinions(run)), near, together)
     samples.unpersist()
+    if told is not None:
+        told.vectors.unpersist()
 
 
 def _neighbours(run: Run, as_of: date) -> DataFrame:

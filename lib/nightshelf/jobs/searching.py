@@ -68,8 +68,9 @@ class Searching:
 
     sold [item_id, category, brand, price]: what may be shown. clicks [item_id, click_through].
     vectors [item_id, vector] of what may be shown, and the model that makes those of queries, where
-    the night has them; texts [item_id, text], and the fine-tuned model that judges them, by its id,
-    likewise. tastes [segment, item_id, taste], where segments differ. kept: what is persisted.
+    the night has them; texts [item_id, text, text_hash], and the fine-tuned model that judges them,
+    by its id, likewise. tastes [segment, item_id, taste], where segments differ. kept: what is
+    persisted.
     """
 
     run: Run
@@ -143,10 +144,10 @@ def searching(run: Run) -> Iterator[Searching]:
     told = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).where("available")
     sold = told.select(ITEM, CATEGORY, BRAND, PRICE).persist()
     clicks = _clicks(run).persist()
-    model, vectors = _vectors(run, sold)
+    texts = _texts(run, sold)
+    model, vectors = _vectors(run, texts)
     tastes = _tastes(run, sold)
     judge = search_judge(run)
-    texts = _texts(run, sold) if judge else None
     kept = [frame for frame in (sold, clicks, vectors, tastes, texts) if frame is not None]
     try:
         yield Searching(run, sold, clicks, model, vectors, tastes, texts, judge, kept)
@@ -178,28 +179,21 @@ def _clicks(run: Run) -> DataFrame:
     return run.read(ITEM_FEATURES, on=run.ds).select(ITEM, told)
 
 
-def _vectors(run: Run, sold: DataFrame) -> tuple[TextModel | None, DataFrame | None]:
-    texts = known_texts(run) if run.config.text.enabled else None
-    if texts is None or run.store.version(ITEM_TEXT) is None:
-        return None, None
-    model = text_model(run)
-    vectors = (
-        texts.transform(current_texts)
-        .join(sold.select(ITEM), ITEM, "left_semi")
-        .join(known_vectors(run, model, run.ds), TEXT_HASH, "inner")
-        .select(ITEM, VECTOR)
-        .persist()
-    )
-    return (None, None) if vectors.isEmpty() else (model, vectors)
-
-
 def _texts(run: Run, sold: DataFrame) -> DataFrame | None:
-    """[item_id, text] of what may be shown."""
+    """[item_id, text, text_hash] of what may be shown."""
     known = known_texts(run)
     if known is None:
         return None
-    texts = known.transform(current_texts).select(ITEM, TEXT)
-    return texts.join(sold.select(ITEM), ITEM, "left_semi").persist()
+    return known.transform(current_texts).join(sold.select(ITEM), ITEM, "left_semi").persist()
+
+
+def _vectors(run: Run, texts: DataFrame | None) -> tuple[TextModel | None, DataFrame | None]:
+    if texts is None or not run.config.text.enabled or run.store.version(ITEM_TEXT) is None:
+        return None, None
+    model = text_model(run)
+    known = known_vectors(run, model, run.ds)
+    vectors = texts.join(known, TEXT_HASH, "inner").select(ITEM, VECTOR).persist()
+    return (None, None) if vectors.isEmpty() else (model, vectors)
 
 
 def _tastes(run: Run, sold: DataFrame) -> DataFrame | None:

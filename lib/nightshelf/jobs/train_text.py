@@ -208,9 +208,8 @@ def _tell(
 ) -> None:
     run.rows_out = 1
     shown = {f"test_{metric}": round(value, 4) for metric, value in test.items()}
-    run.tell(
-        model=name, pairs_s=told["rows_s"], **shown, decision=decision.status, why=decision.why
-    )
+    trained = {"pairs_s": told["rows_s"], "precision": told["precision"]}
+    run.tell(model=name, **trained, **shown, decision=decision.status, why=decision.why)
     if not decision.promote:
         logger().warning("the new text model is not used", why=decision.why)
 

@@ -16,7 +16,7 @@ from nightshelf.learning.ahead import ahead
 from nightshelf.learning.distributed import Ranks, device_of
 from nightshelf.learning.flat import Flat
 from nightshelf.learning.plan import group_rows, planned
-from nightshelf.learning.precision import LossScale, arithmetic
+from nightshelf.learning.precision import LossScale, arithmetic, chosen
 from nightshelf.learning.rates import rate
 from nightshelf.learning.reader import own_share
 from nightshelf.learning.state import BEST, CHECKPOINTS, State, resumable
@@ -43,7 +43,7 @@ class Settings:
     learning_rate: float = 5e-5
     warm_up: float = 0.1
     weight_decay: float = 0.01
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     compression: Literal["none", "fp16"] = "none"
     temperature: float = 0.05
     embeddings: bool = False
@@ -94,7 +94,8 @@ class FineTuning:
         self.flat = Flat(self.network.module, self.settings.weight_decay, decoupled=True)
         groups = group_rows(self.data.folder("train"))
         self.plan = planned(groups, ranks.size, min(self.settings.batch_size, sum(groups)))
-        self.scale = LossScale.of(self.settings.precision)
+        self.precision = chosen(self.settings.precision, self.device, ranks)
+        self.scale = LossScale.of(self.precision)
         self.state = State(scale=self.scale.value)
 
     def _network(self, weights: Path) -> networks.TextNetwork:
@@ -163,7 +164,7 @@ class FineTuning:
         torch.manual_seed((settings.seed << 32) + step * self.ranks.size + self.ranks.rank)
         total, share = 0.0, -(-len(pairs) // settings.accumulate)
         for start in range(0, len(pairs), share):
-            with arithmetic(settings.precision, self.device):
+            with arithmetic(self.precision, self.device):
                 loss = self.network.loss(pairs.take(slice(start, start + share)))
             torch.autograd.backward(loss * (self.scale.value / everybody))
             total += float(loss.detach())
@@ -208,7 +209,7 @@ class FineTuning:
         scores = np.empty(len(rows), np.float32)
         for start in range(0, len(order), at_once):
             some = order[start : start + at_once]
-            with torch.inference_mode(), arithmetic(self.settings.precision, self.device):
+            with torch.inference_mode(), arithmetic(self.precision, self.device):
                 scores[some] = self.network.scores(rows.take(some)).float().cpu().numpy()
         return scores
 
@@ -245,7 +246,7 @@ class FineTuning:
 def fit(work: TextWork, ranks: Ranks) -> dict[str, Any]:
     """Trains and judges; the weights of the best epoch lie in `work.out` then, ready to load.
 
-    Tells of `rows_s`, the epochs' losses and valid nDCGs, and metrics by split.
+    Tells of `rows_s`, the epochs' losses and valid nDCGs, metrics by split, and the precision.
     """
     torch.set_num_threads(work.settings.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -261,4 +262,5 @@ def fit(work: TextWork, ranks: Ranks) -> dict[str, Any]:
         with at_hand(work.weights) as weights:
             networks.save(training.network.module, weights, training.out)
     told = state.told(training.plan.rows)
-    return {**told, "valid_ndcgs": state.values, "metrics": metrics}
+    of_all = {"valid_ndcgs": state.values, "metrics": metrics, "precision": training.precision}
+    return {**told, **of_all}
