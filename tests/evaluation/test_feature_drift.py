@@ -73,6 +73,8 @@ def test_events_beside_the_median_of_the_days_before(frame: Frame) -> None:
     told = {row["name"]: row for row in events.transform(events_moved(DS, 7)).collect()}
     assert (told["view"]["value"], told["view"]["before"], told["view"]["now"]) == (1.0, 3, 6)
     assert (told["purchase"]["value"], told["purchase"]["now"]) == (1.0, 0)
+    assert told.keys() == {"view", "purchase"}
+    assert events.where("false").transform(events_moved(DS, 7)).isEmpty()
 
 
 def test_labels_of_impressions(frame: Frame) -> None:

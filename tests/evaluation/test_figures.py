@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.evaluation.facts import facts_of
 from nightshelf.evaluation.figures import figures, user_metrics
@@ -15,6 +15,7 @@ from nightshelf.evaluation.people import Outcomes
 from nightshelf.sending import send
 from tests.conftest import Frame
 
+PARTITIONS = "spark.sql.shuffle.partitions"
 LISTS = "user_id string, item_id string, rank int, score double, source string"
 PAIRS = "user_id string, item_id string"
 RANKED = "user_id string, item_id string, rank int"
@@ -31,7 +32,13 @@ def told(
     return {(row["source"], row["segment"], row["metric"]): row for row in rows}
 
 
-def test_by_hand(frame: Frame) -> None:
+@pytest.mark.parametrize("parts", ["1", "16"])
+def test_by_hand(
+    frame: Frame, spark: SparkSession, request: pytest.FixtureRequest, parts: str
+) -> None:
+    usual = spark.conf.get(PARTITIONS)
+    request.addfinalizer(lambda: spark.conf.set(PARTITIONS, str(usual)))
+    spark.conf.set(PARTITIONS, parts)  # what is told does not hang on them
     lists = frame(LISTS, [
         ("u", "b", 2, 0.8, "cf"), ("u", "a", 1, 0.9, "cf"), ("u", "c", 3, 0.7, "trend"),
         ("v", "a", 1, 0.9, "cf"), ("v", "b", 2, 0.8, "cf"),

@@ -35,7 +35,7 @@ def die_when_writing(folder: Path) -> None:
 
 
 def plant(name: str) -> None:
-    commit = Store.commit
+    commit, append = Store.commit, Store.append
 
     def planted(self: Store, frame: Any, table: Table, *rest: Any) -> None:
         if table.name == name:
@@ -44,7 +44,15 @@ def plant(name: str) -> None:
         if table.name == name:
             die()
 
+    def planted_append(self: Store, frame: Any, table: Table) -> None:
+        if table.name == name:
+            die_when_writing(Path(self.path(table).removeprefix("file:")))
+        append(self, frame, table)
+        if table.name == name:
+            die()
+
     Store.commit = planted  # type: ignore[method-assign]
+    Store.append = planted_append  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,11 @@ def test_a_backfill_goes_on_where_it_stopped(invoke: Invoke, shop: Shop) -> None
     conf = ("--conf-file", shop.conf, *PLAIN)
     bad = shop.folder / "log" / "2026-11-23.csv"
     kept = bad.read_text()
+    tried = invoke("backfill", *conf, "--job", "ingest", *RANGE, "--dry-run")
+    assert tried.code == 0
     bad.unlink()
+    missing = invoke("backfill", *conf, "--job", "ingest", *RANGE, "--dry-run")
+    assert missing.code == 66
     stopped = invoke("backfill", *conf, "--job", "ingest", *RANGE)
     assert stopped.code == 66
     assert stopped.error.startswith("ingest of 2026-11-23: ")
@@ -26,7 +30,8 @@ def test_a_backfill_goes_on_where_it_stopped(invoke: Invoke, shop: Shop) -> None
     assert "3 of 3 days done" in done.out
     assert any(line["event"] == "goes on where it stopped" for line in done.lines)
     assert not list((shop.folder / "warehouse" / "ops" / "backfills").glob("*.json"))
-    runs = shop.store.read(OPS_JOB_RUNS).where("job = 'ingest'").orderBy("started").collect()
+    own = "job = 'ingest' AND run_id IS NOT NULL AND status != 'dry-run'"
+    runs = shop.store.read(OPS_JOB_RUNS).where(own).orderBy("started").collect()
     assert [(row["ds"].day, row["status"]) for row in runs] == [
         (22, "done"), (23, "failed"), (23, "done"), (24, "done"),
     ]  # fmt: skip

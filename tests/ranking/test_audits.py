@@ -24,10 +24,10 @@ def lists(frame: Frame) -> DataFrame:
     return frame(
         LISTS,
         [
-            ("u1", 1, "a", 0.9, "item_cf", None),
-            ("u1", 2, "b", 0.5, "trending", None),
-            ("u2", 1, "a", 0.8, "popular", None),
-            ("u2", 2, "c", 0.1, "catalogue", None),
+            ("u1", 1, "a", 0.9, "item_cf", "cf-1"),
+            ("u1", 2, "b", 0.5, "trending", "cf-1"),
+            ("u2", 1, "a", 0.8, "popular", "cf-1"),
+            ("u2", 2, "c", 0.1, "catalogue", "cf-1"),
         ],
     )
 
@@ -44,11 +44,11 @@ def test_figures_beside_the_day_before(frame: Frame, lists: DataFrame) -> None:
     before = frame(
         LISTS,
         [
-            ("u1", 1, "b", 0.9, "item_cf", None),
-            ("u1", 2, "x", 0.5, "item_cf", None),
-            ("u2", 1, "c", 0.8, "item_cf", None),
-            ("u2", 2, "a", 0.1, "item_cf", None),
-            ("u9", 1, "a", 0.1, "item_cf", None),
+            ("u1", 1, "b", 0.9, "item_cf", "cf-1"),
+            ("u1", 2, "x", 0.5, "item_cf", "cf-1"),
+            ("u2", 1, "c", 0.8, "item_cf", "cf-1"),
+            ("u2", 2, "a", 0.1, "item_cf", "cf-1"),
+            ("u9", 1, "a", 0.1, "item_cf", "cf-1"),
         ],
     )
     found = change_figures(lists, before, users=100)
@@ -57,7 +57,7 @@ def test_figures_beside_the_day_before(frame: Frame, lists: DataFrame) -> None:
 
 
 def test_scores_are_compared_where_there_are_enough_of_one_kind(frame: Frame) -> None:
-    def day(rows: int, shift: float, model: str | None) -> DataFrame:
+    def day(rows: int, shift: float, model: str) -> DataFrame:
         told = [(f"u{n}", 1, "a", n / rows + shift, "item_cf", model) for n in range(rows)]
         return frame(LISTS, told)
 
@@ -68,7 +68,7 @@ def test_scores_are_compared_where_there_are_enough_of_one_kind(frame: Frame) ->
     assert moved(calm, day(1_000, 0.0, "m2")) == pytest.approx(0, abs=0.01)
     assert (moved(calm, day(1_000, 0.5, "m2")) or 0) > 1
     # The scores of a model are not those of candidates, and few scores differ by chance.
-    assert moved(calm, day(1_000, 0.0, None)) is None
+    assert moved(calm, day(1_000, 0.0, "cf-1")) is None
     assert moved(day(999, 0.0, "m1"), calm) is None
 
 

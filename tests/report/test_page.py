@@ -11,7 +11,7 @@ from nightshelf.report.page import Note, Page, Plot, Section, Shopper, Shown, Ta
 from nightshelf.report.plots import Line, bars, curve, heat, intervals, lines
 
 DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(3)]
-HOSTILE = "<script>alert(1)</script> & {{ 7 * 7 }}"
+HOSTILE = "<script>alert(1)</script> & {{ 7 * 7 }} $1_$5"
 
 
 class Tags(HTMLParser):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,45 @@ def test_a_lease_not_renewed_is_taken_over(store: Store) -> None:
     assert taken.owner()["run_id"] == "run-2"
     taken.release()
     assert not path.exists()
+
+
+def test_of_two_that_find_a_stale_lease_one_takes_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(store.root.removeprefix("file:")) / "_locks" / "lease.lock"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"run_id": "dead", "host": "h", "pid": 1}')
+    old = time.time() - 120
+    os.utime(path, (old, old))
+    first, second = lease(store, "run-1"), lease(store, "run-2")
+
+    def overtaken() -> float:
+        assert first.acquire()
+        return 120.0
+
+    monkeypatch.setattr(second, "_age", overtaken)
+    assert not second.acquire()
+    assert second.owner()["run_id"] == "run-1"
+    assert [entry.name for entry in path.parent.iterdir() if "dead" in entry.name] == []
+    first.release()
+
+
+def test_a_renewal_that_fails_is_tried_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = lease(store, "run-1", stale_seconds=0.8)
+    assert held.acquire()
+    write, failed = held._files.write_json, []
+
+    def once(*told: Any, **more: Any) -> bool:
+        if not failed:
+            failed.append(True)
+            raise OSError("storage did not answer")
+        return write(*told, **more)
+
+    monkeypatch.setattr(held._files, "write_json", once)
+    time.sleep(1.5)
+    assert failed
+    assert held._age() < 0.8
+    held.release()
 
 
 def test_an_owner_renews_its_lease(store: Store) -> None:

@@ -36,7 +36,8 @@ def rules(together: DataFrame, least: int, confidence: float, most: int) -> Data
     )
     if count < least:
         return together.sparkSession.createDataFrame([], schema)
-    model = FPGrowth(itemsCol="items", minSupport=least / count, minConfidence=confidence).fit(
+    least_share = (least - 0.5) / count  # Spark rounds up what it makes of it
+    model = FPGrowth(itemsCol="items", minSupport=least_share, minConfidence=confidence).fit(
         together
     )
     return (

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from nightshelf.columns import CATEGORIES, DS, EVENT_TYPE, NUMBERS, Transform
+from nightshelf.columns import CATEGORIES, DS, EVENT_TYPE, EVENT_TYPES, NUMBERS, Transform
 from nightshelf.evaluation.drift import BINS, divergence, psi
 
 ROWS: Final = pa.schema(
@@ -133,10 +133,9 @@ def events_moved(ds: date, days: int) -> Transform:
 
     def transform(events: DataFrame) -> DataFrame:
         some = events.where(F.col(DS).between(F.lit(ds - timedelta(days=days)), F.lit(ds)))
-        by_day = some.groupBy(DS).pivot(EVENT_TYPE).count().fillna(0)
-        names = [name for name in by_day.columns if name != DS]
+        by_day = some.groupBy(DS).pivot(EVENT_TYPE, list(EVENT_TYPES)).count().fillna(0)
         told = F.array(
-            *(F.struct(F.lit(name).alias("name"), F.col(name).alias("n")) for name in names)
+            *(F.struct(F.lit(name).alias("name"), F.col(name).alias("n")) for name in EVENT_TYPES)
         )
         usual = F.percentile(F.when(F.col(DS) < F.lit(ds), F.col("told.n")), 0.5)
         of_ds = F.sum(F.when(F.col(DS) == F.lit(ds), F.col("told.n")))

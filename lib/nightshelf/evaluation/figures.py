@@ -6,6 +6,7 @@ and two models that are judged by the same users can be compared bucket by bucke
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -60,26 +61,27 @@ def figures(outcomes: Outcomes, facts: Broadcast[Facts], ks: Sequence[int]) -> T
 
     Numerators and denominators of `names(ks, source)`, multiples of 2**-BITS. Each user is in the
     segments `all`, `known` or `new`, and their own. Users who wanted or saw something and have no
-    list are judged by that of `__new__`, and are `new`; beyond them nobody is judged by it.
+    list are judged by that of `__new__`, and are `new`; beyond them nobody is judged by it. The
+    lists' sources are read at once: all users count for each, also those who have nothing from it.
     """
 
-    def make(part: Part) -> Iterator[pa.RecordBatch]:
+    def make(part: Part, sources: Sequence[str]) -> Iterator[pa.RecordBatch]:
         people = People(part, facts.value)
         lists = people.judged()
         told = [METRICS[name].of(lists.up_to(k), k) for k in ks for name in METRICS]
         yield people.sums(ALL, people.segments(), told)
-        for source, rows in people.by_source():
+        for source in sources:
+            rows = people.from_source(source)
             some = [lists.where(rows).up_to(k) for k in ks]
             told = [r for k, of in zip(ks, some, strict=True) for r in _of_source(lists, of, k)]
             yield people.sums(source, people.everyone(), told)
 
-    return lambda lists: by_part(
-        [_listed(lists), *outcomes.frames()],
-        USER,
-        make,
-        SUMS,
-        everywhere=NEW_USER,
-    )
+    def transform(lists: DataFrame) -> DataFrame:
+        frames = [_listed(lists), *outcomes.frames()]
+        task = partial(make, sources=_sources(lists))
+        return by_part(frames, USER, task, SUMS, everywhere=NEW_USER)
+
+    return transform
 
 
 def scored(outcomes: Outcomes, facts: Broadcast[Facts], share: float = 1.0) -> Transform:
@@ -143,6 +145,13 @@ def user_metrics(wanted: DataFrame, ks: Sequence[int]) -> Transform:
     schema = StructType([*strings, *(StructField(name, DOUBLE) for name in columns)])
     frames = Outcomes(wanted).frames()
     return lambda lists: by_part([_listed(lists), *frames], USER, make, schema, everywhere=NEW_USER)
+
+
+def _sources(lists: DataFrame) -> list[str]:
+    if SOURCE not in lists.columns:
+        return []
+    told = lists.where(F.col(SOURCE).isNotNull()).select(SOURCE).distinct()
+    return sorted(row[0] for row in told.collect())
 
 
 def _listed(lists: DataFrame) -> DataFrame:

@@ -1,6 +1,5 @@
 """The users of a part, their lists, and what they did after and before."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -150,12 +149,12 @@ class People:
             clicked=some.array("clicked"),
         )
 
-    def by_source(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-        """Each source of rows of the lists, and which rows (N,) are from it."""
+    def from_source(self, source: str) -> NDArray[np.bool_]:
+        """Which rows of the lists (N,) are from a source."""
         known, code = self._lists.coded(SOURCE)
-        code = code[self._rows]
-        for n, source in enumerate(known.to_pylist()):
-            yield source, code == n
+        place = known.index(source).as_py()
+        found: NDArray[np.bool_] = code[self._rows] == place
+        return found if place >= 0 else np.zeros_like(found)
 
     def everyone(self) -> tuple[Longs, NDArray[np.int32], list[str]]:
         """As `segments`, with `all` alone."""

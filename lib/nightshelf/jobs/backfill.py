@@ -28,15 +28,18 @@ def backfill(run: Run, job: str, days: list[date]) -> None:
     the same command starts anew. Raises what the failed day raised.
     """
     path = _path(run, job, days)
-    told: dict[str, Any] = run.store.files.read_json(path)
+    # A dry run has done nothing that another could go on after.
+    told: dict[str, Any] = {} if run.dry_run else run.store.files.read_json(path)
     if told:
         logger().info("goes on where it stopped", job=job, days_done=len(told))
     try:
         for day in days:
             if day.isoformat() not in told:
                 told[day.isoformat()] = _one(run, job, day)
-                run.store.files.write_json(path, told)
-        run.store.files.delete(path)
+                if not run.dry_run:
+                    run.store.files.write_json(path, told)
+        if not run.dry_run:
+            run.store.files.delete(path)
     finally:
         _show(job, days, told)
 

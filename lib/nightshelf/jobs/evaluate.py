@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from nightshelf.columns import DS, MODEL_ID
+from nightshelf.columns import DS
 from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.exposure import exposure
 from nightshelf.evaluation.figures import scored
@@ -14,9 +14,9 @@ from nightshelf.evaluation.intervals import means
 from nightshelf.evaluation.scores import score_means
 from nightshelf.jobs.baselines import baselines
 from nightshelf.jobs.judging import Judge, judge
-from nightshelf.jobs.recommend import cf_id
 from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.jobs.show import show_evaluation
+from nightshelf.ranking.lists import by_model
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.tables import GOLD_EVALUATION, GOLD_RECOMMENDATIONS
@@ -66,9 +66,9 @@ def _judged(run: Run, lists: DataFrame, by: Judge, name: str) -> DataFrame:
 
 def _ranked_by_model(run: Run, lists: DataFrame) -> bool:
     """Whether the lists' scores are a model's probabilities."""
-    told = lists.select(MODEL_ID).first()
-    by_model = told is not None and told[0] != cf_id(run)
-    return by_model and run.config.recommend.model_weight == 1.0
+    told = lists.select(by_model()).first()
+    probabilities = run.config.recommend.model_weight == 1.0
+    return probabilities and told is not None and bool(told[0])
 
 
 JOB = Job("evaluate", run, writes=(GOLD_EVALUATION,))

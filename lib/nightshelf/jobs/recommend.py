@@ -12,6 +12,7 @@ from nightshelf.jobs.serving import serve
 from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.jobs.texts import similar_texts
 from nightshelf.jobs.two_towers import two_towers
+from nightshelf.ranking.lists import UNRANKED
 from nightshelf.ranking.recommend import Finders, recommend
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
@@ -61,7 +62,7 @@ def run(run: Run) -> None:
 
 def cf_id(run: Run) -> str:
     """What lists that no model ranked are told to be made by."""
-    return f"cf-{config_hash(run.config, 'feedback', 'item_cf', 'user_cf')}"
+    return f"{UNRANKED}{config_hash(run.config, 'feedback', 'item_cf', 'user_cf')}"
 
 
 JOB = Job("recommend", run, writes=(GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS))

@@ -8,10 +8,11 @@ from typing import Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import ITEM, MODEL_ID, RANK, SCORE, SOURCE, USER
+from nightshelf.columns import ITEM, RANK, SCORE, SOURCE, USER
 from nightshelf.config import AuditsConfig
 from nightshelf.evaluation.drift import psi_of
 from nightshelf.ranking.candidates import CATALOGUE, POPULAR, TREND
+from nightshelf.ranking.lists import by_model
 
 FALLBACK: Final = (TREND, POPULAR, CATALOGUE)
 """Sources that offer everyone the same."""
@@ -77,7 +78,7 @@ def change_figures(lists: DataFrame, before: DataFrame, users: int) -> dict[str,
     counts = (
         F.count("*").alias("rows"),
         F.count_if(F.col(RANK) == 1).alias("users"),
-        (F.count(MODEL_ID) > 0).alias("ranked"),
+        (F.count_if(by_model()) > 0).alias("ranked"),
     )
     old, new = (frame.agg(*counts).collect()[0] for frame in (before, lists))
     one_in = max(1, old["users"] // users)

@@ -1,12 +1,31 @@
 """From candidates to ordered lists."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightshelf.columns import CATEGORY, ITEM, RANK, SCORE, SEED_ITEM, SOURCE, USER, Transform
+from nightshelf.columns import (
+    CATEGORY,
+    ITEM,
+    MODEL_ID,
+    RANK,
+    SCORE,
+    SEED_ITEM,
+    SOURCE,
+    USER,
+    Transform,
+)
 from nightshelf.exact import exact_sum
+
+UNRANKED: Final = "cf-"
+"""How the `model_id` of lists begins whose scores are those of candidates, not a model's."""
+
+
+def by_model() -> Column:
+    """Whether a row of lists was scored by a model."""
+    return ~F.col(MODEL_ID).startswith(UNRANKED)
 
 
 def blended(weights: Mapping[str, float]) -> Transform:

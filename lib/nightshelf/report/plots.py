@@ -24,6 +24,7 @@ _SETTINGS: Final = {
     "font.family": "sans-serif",
     "font.size": 9,
     "text.color": INK,
+    "text.parse_math": False,  # a shop's names may have dollar signs
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.spines.top": False,

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +113,14 @@ class _Lease:
 
     def acquire(self) -> bool:
         if not self._create():
+            dead = self.owner()
             if self._age() <= self._stale_seconds:
                 return False
             grave = f"{self._path}.dead-{self._owner['run_id']}"
             if not self._files.rename(self._path, grave):
+                return False
+            if self._files.read_json(grave) != dead:  # another took it over meanwhile
+                self._files.rename(grave, self._path)
                 return False
             self._files.delete(grave)
             if not self._create():
@@ -142,5 +146,7 @@ class _Lease:
 
     def _renew(self) -> None:
         while not self._released.wait(self._stale_seconds / 4):
-            if self.owner() == self._owner:
-                self._files.write_json(self._path, self._owner)
+            # What fails of the storage may go well at the next turn, before the lock is stale.
+            with suppress(Exception):
+                if self.owner() == self._owner:
+                    self._files.write_json(self._path, self._owner)
