@@ -83,7 +83,8 @@ def _body(arguments: Arguments) -> Outcome:
         raise ConfigError(
             "--run-id is missing: name the run whose lists to make again; jobs/status.py lists them"
         )
-    job = Job("replay", partial(replay, run_id=run_id, step=step))
+    # Lists are staged where a rerun of the day would stage its own.
+    job = Job("replay", partial(replay, run_id=run_id, step=step), REPLAYED[step][0].writes)
     return execute(job, start(arguments, job.name))
 
 

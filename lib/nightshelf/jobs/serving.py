@@ -28,14 +28,16 @@ def serve(run: Run, serving: Table) -> None:
     if run.dry_run:
         return
     gold = SERVED[serving]
-    newest = run.store.last_manifest(serving).get("ds")
-    if newest is not None and date.fromisoformat(newest) > run.ds:
-        logger().warning(
-            "readers keep what is later",
-            table=serving.name,
-            published=newest,
-            this=run.ds.isoformat(),
-        )
-        return
-    run.store.versions.pop(gold.name, None)
-    run.store.publish(run.read(gold, on=run.ds), serving, run.ds)
+    # Nights of two days at once have different locks: no day must come between look and commit.
+    with run.store.lock(f"{serving.name}/newest", run.config.warehouse.commit_wait_seconds):
+        newest = run.store.last_manifest(serving).get("ds")
+        if newest is not None and date.fromisoformat(newest) > run.ds:
+            logger().warning(
+                "readers keep what is later",
+                table=serving.name,
+                published=newest,
+                this=run.ds.isoformat(),
+            )
+            return
+        run.store.versions.pop(gold.name, None)
+        run.store.publish(run.read(gold, on=run.ds), serving, run.ds)
