@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +36,19 @@ def die_when_writing(folder: Path) -> None:
 
 
 def plant(name: str) -> None:
-    commit, append = Store.commit, Store.append
+    for method in ("commit", "append"):
+        setattr(Store, method, _fatal(getattr(Store, method), name))
 
+
+def _fatal(write: Callable[..., None], name: str) -> Callable[..., None]:
     def planted(self: Store, frame: Any, table: Table, *rest: Any) -> None:
         if table.name == name:
             die_when_writing(Path(self.path(table).removeprefix("file:")))
-        commit(self, frame, table, *rest)
+        write(self, frame, table, *rest)
         if table.name == name:
             die()
 
-    def planted_append(self: Store, frame: Any, table: Table) -> None:
-        if table.name == name:
-            die_when_writing(Path(self.path(table).removeprefix("file:")))
-        append(self, frame, table)
-        if table.name == name:
-            die()
-
-    Store.commit = planted  # type: ignore[method-assign]
-    Store.append = planted_append  # type: ignore[method-assign]
+    return planted
 
 
 if __name__ == "__main__":

@@ -70,8 +70,7 @@ def figures(outcomes: Outcomes, facts: Broadcast[Facts], ks: Sequence[int]) -> T
         lists = people.judged()
         told = [METRICS[name].of(lists.up_to(k), k) for k in ks for name in METRICS]
         yield people.sums(ALL, people.segments(), told)
-        for source in sources:
-            rows = people.from_source(source)
+        for source, rows in people.by_source(sources):
             some = [lists.where(rows).up_to(k) for k in ks]
             told = [r for k, of in zip(ks, some, strict=True) for r in _of_source(lists, of, k)]
             yield people.sums(source, people.everyone(), told)

@@ -1,5 +1,6 @@
 """The users of a part, their lists, and what they did after and before."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -149,12 +150,13 @@ class People:
             clicked=some.array("clicked"),
         )
 
-    def from_source(self, source: str) -> NDArray[np.bool_]:
-        """Which rows of the lists (N,) are from a source."""
+    def by_source(self, sources: Sequence[str]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Each source, and which rows of the lists (N,) are from it: of some a part has none."""
         known, code = self._lists.coded(SOURCE)
-        place = known.index(source).as_py()
-        found: NDArray[np.bool_] = code[self._rows] == place
-        return found if place >= 0 else np.zeros_like(found)
+        code = code[self._rows]
+        for source in sources:
+            place = known.index(source).as_py()
+            yield source, (code == place) & (place >= 0)
 
     def everyone(self) -> tuple[Longs, NDArray[np.int32], list[str]]:
         """As `segments`, with `all` alone."""
