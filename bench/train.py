@@ -10,23 +10,20 @@ threads, its embeddings with dense gradients and with sparse ones; the faster co
 layers train by its own `BaseModel`, from its own loader, which `ratio_fuxictr` is beside, and, to
 tell its loader from its training, from tensors in memory. Rows a second are of the last epoch,
 without evaluation or start. The sides take turns, `ROUNDS` times; the best round of each counts.
-
-On a machine with a GPU, ours runs there too, by one rank: rows a second with the loader, and the
-share of the time in which the GPU waits for rows.
+`train_gpu.py` measures the same on a GPU.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 from peers.environment import run_peer
 from pyspark.sql import SparkSession
 from report import ROOT, write
@@ -48,10 +45,10 @@ INPUTS = Inputs(
 )
 
 
-def make(folder: Path) -> None:
-    """A training set as build_samples writes it, with something to learn."""
+def make(folder: Path, sizes: Mapping[str, int] = ROWS) -> None:
+    """A training set of splits as build_samples writes it, with something to learn."""
     rng = np.random.default_rng(0)
-    for split, rows in ROWS.items():
+    for split, rows in sizes.items():
         (folder / split).mkdir(parents=True)
         ids = rng.integers(0, VALUES, (rows, FIELDS), dtype=np.int32)
         numbers = rng.normal(size=(rows, NUMBERS)).astype(np.float32)
@@ -135,7 +132,6 @@ def main() -> None:
         "ratio_fuxictr_in_memory": round(
             best["ours_np1_rows_s"] / best["fuxictr_in_memory_rows_s"], 2
         ),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
     print(write("train", told).read_text())
 

@@ -1,9 +1,10 @@
 """The same DCN-v2 in plain PyTorch, all rows in memory: prints its rows a second as JSON.
 
-    python train_plain.py FOLDER dense|sparse EPOCHS
+    python train_plain.py FOLDER dense|sparse EPOCHS [cpu|cuda [BATCH]]
 
 FOLDER holds the Parquet files of a training set as `train.py` makes it. dense: one Adam for all
-weights; sparse: SparseAdam for the embeddings, Adam for the rest. Two threads.
+weights; sparse: SparseAdam for the embeddings, Adam for the rest. Two threads, or
+a GPU, in whose memory all rows are then.
 """
 
 import json
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
 
-FIELDS, VALUES, NUMBERS, WIDTH, BATCH = 26, 10_000, 13, 16, 4_096
+FIELDS, VALUES, NUMBERS, WIDTH = 26, 10_000, 13, 16
 
 
 class DCNv2(nn.Module):
@@ -42,6 +43,8 @@ class DCNv2(nn.Module):
 def main() -> None:
     """Trains, and tells of the last epoch."""
     folder, kind, epochs = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    device = sys.argv[4] if len(sys.argv) > 4 else "cpu"
+    batch = int(sys.argv[5]) if len(sys.argv) > 5 else 4_096
     torch.set_num_threads(2)
     torch.manual_seed(0)
     table = pq.read_table(folder)
@@ -50,7 +53,8 @@ def main() -> None:
     ) + VALUES * torch.arange(FIELDS)
     numbers = torch.from_numpy(np.stack([table[f"n{n}"].to_numpy() for n in range(NUMBERS)], 1))
     labels = torch.from_numpy(table["label_click"].to_numpy().copy())
-    model = DCNv2(kind == "sparse")
+    ids, numbers, labels = (told.to(device) for told in (ids, numbers, labels))
+    model = DCNv2(kind == "sparse").to(device)
     vectors, rest = (
         list(model.embedding.parameters()),
         [p for name, p in model.named_parameters() if not name.startswith("embedding")],
@@ -62,13 +66,15 @@ def main() -> None:
     seconds = 0.0
     for _ in range(epochs):
         began = time.perf_counter()
-        for places in torch.randperm(len(labels)).split(BATCH):
+        for places in torch.randperm(len(labels), device=device).split(batch):
             for optimiser in optimisers:
                 optimiser.zero_grad()
             logits = model(ids[places], numbers[places])
             nn.functional.binary_cross_entropy_with_logits(logits, labels[places]).backward()
             for optimiser in optimisers:
                 optimiser.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
         seconds = time.perf_counter() - began
     print(json.dumps({"rows_s": len(labels) / seconds}))
 

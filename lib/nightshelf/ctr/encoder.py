@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nightshelf.ctr.batch import Batch
 from nightshelf.ctr.models.two_tower import TwoTower
-from nightshelf.ctr.trained import ROWS_AT_ONCE, Singles, Trained
+from nightshelf.ctr.trained import Singles, Trained, slices
 from nightshelf.fields import Rows
 
 
@@ -36,8 +36,7 @@ class Encoder:
 
     def _vectors(self, rows: Rows, tower: Callable[[Batch], Tensor]) -> Singles:
         found = np.empty((len(rows), self.network.width), np.float32)
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = slice(start, start + ROWS_AT_ONCE)
+        for some in slices(len(rows), self.model.table.device):
             with torch.inference_mode():
                 found[some] = tower(self._batch(rows.take(some))).cpu().numpy()
         return found

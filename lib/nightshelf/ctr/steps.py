@@ -42,11 +42,15 @@ class Step:
         self.flat.clear()
         touched = torch.from_numpy(looked.touched).to(self.device)
         vectors = self.table.vectors(touched)
-        loss = self._backward(rows, looked, vectors, all_rows, step)
+        losses = self._backward(rows, looked, vectors, all_rows, step)
         own = torch.zeros_like(vectors) if vectors.grad is None else vectors.grad
         self.ranks.sum_layers(self.flat.gradients)
         touched, gradients = self.ranks.sum_rows(touched, own, self.layout.rows)
-        finite = math.isfinite(float(self.flat.gradients.sum()) + float(gradients.sum()))
+        # The step's only wait for the device.
+        sums = torch.stack([losses, *(g.sum().double() for g in (self.flat.gradients, gradients))])
+        total, of_layers, of_table = map(float, sums.tolist())
+        loss = total / max(1, len(rows))
+        finite = math.isfinite(of_layers + of_table)
         scale = self.scale.value
         if not finite and scale == 1.0:
             raise DataQualityError(
@@ -64,9 +68,9 @@ class Step:
 
     def _backward(
         self, rows: Rows, looked: Looked, vectors: Tensor, all_rows: int, step: int
-    ) -> float:
-        """Adds up the gradients of the rows, in `accumulate` slices; returns their mean loss."""
-        total = 0.0
+    ) -> Tensor:
+        """Adds up the gradients of the rows, in `accumulate` slices; returns their losses' sum."""
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
         if not len(rows):
             return total
         settings = self.settings
@@ -85,5 +89,5 @@ class Step:
             with arithmetic(settings.precision, self.device):
                 loss = self.objective.loss(self.network, batch, some)
             torch.autograd.backward(loss * (self.scale.value / learnt_from))
-            total += float(loss.detach())
-        return total / len(rows)
+            total += loss.detach()
+        return total

@@ -16,7 +16,7 @@ from nightshelf.ctr.table import Layout, Looked, Lookup, Table
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Inputs, Rows
 from nightshelf.learning import checkpoint, progress
-from nightshelf.learning.ahead import ahead
+from nightshelf.learning.ahead import Ahead
 from nightshelf.learning.distributed import Ranks, device_of
 from nightshelf.learning.flat import Flat
 from nightshelf.learning.plan import group_rows, planned
@@ -83,7 +83,8 @@ class Training:
         state, plan, began = self.state, self.plan, time.monotonic()
         steps = plan.steps * self.settings.epochs
         self.network.train()
-        for rows, looked in ahead(self._batches()):
+        batches = Ahead(self._batches())
+        for rows, looked in batches:
             everybody = plan.all_sizes(state.position)
             rate = self.settings.rate(state.step, steps)
             loss = step.take(rows, looked, everybody, state.step + 1, rate)
@@ -95,6 +96,7 @@ class Training:
             if state.step % self.settings.checkpoint_steps == 0 and state.position < plan.steps:
                 self._keep()
         state.seconds += time.monotonic() - began
+        state.waited += batches.waited
 
     def _batches(self) -> Iterator[tuple[Rows, Looked]]:
         """What is learnt from of the epoch's batches that are still to come, and its look-ups."""

@@ -2,40 +2,53 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 _END = object()
 
 
-def ahead(source: Iterator[T], depth: int = 2) -> Iterator[T]:
+class Ahead(Generic[T]):
     """What `source` gives, made in a thread, at most `depth` in advance.
 
-    An error of the source is raised here. The thread ends with the iteration, finished or not.
+    An error of the source is raised where its values are taken. The thread ends with the iteration,
+    finished or not. waited: seconds in which a value was wanted and not there yet.
     """
-    made: queue.Queue[object] = queue.Queue(depth)
-    stopped = threading.Event()
 
-    def offer(value: object) -> bool:
-        while not stopped.is_set():
+    def __init__(self, source: Iterator[T], depth: int = 2) -> None:
+        self.waited = 0.0
+        self._source = source
+        self._made: queue.Queue[object] = queue.Queue(depth)
+        self._stopped = threading.Event()
+
+    def __iter__(self) -> Iterator[T]:
+        thread = threading.Thread(target=_fill, args=(self._source, self._offer), daemon=True)
+        thread.start()
+        try:
+            while (value := self._next()) is not _END:
+                if isinstance(value, _Failed):
+                    raise value.error
+                yield value  # type: ignore[misc]
+        finally:
+            self._stopped.set()
+            thread.join()
+
+    def _next(self) -> object:
+        began = time.monotonic()
+        value = self._made.get()
+        self.waited += time.monotonic() - began
+        return value
+
+    def _offer(self, value: object) -> bool:
+        while not self._stopped.is_set():
             try:
-                made.put(value, timeout=0.1)
+                self._made.put(value, timeout=0.1)
             except queue.Full:
                 continue
             return True
         return False
-
-    thread = threading.Thread(target=_fill, args=(source, offer), daemon=True)
-    thread.start()
-    try:
-        while (value := made.get()) is not _END:
-            if isinstance(value, _Failed):
-                raise value.error
-            yield value  # type: ignore[misc]
-    finally:
-        stopped.set()
-        thread.join()
 
 
 class _Failed:

@@ -22,6 +22,7 @@ class State:
 
     position: the steps of the epoch so far. values: what each epoch was judged by, larger is
     better. epoch_loss: the sum over the epoch's rows, of which `shared_loss` is told to all ranks.
+    seconds: those of all steps, `waited` of them for rows that the reader had not made yet.
     """
 
     step: int = 0
@@ -36,12 +37,13 @@ class State:
     scale: float = 1.0
     rows: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
     epoch_seconds: list[float] = field(default_factory=list)
 
     @staticmethod
     def of(told: Mapping[str, Any]) -> "State":
         """The state among the values of a checkpoint."""
-        return State(**{own.name: told[own.name] for own in fields(State)})
+        return State(**{own.name: told[own.name] for own in fields(State) if own.name in told})
 
     def is_over(self, epochs: int, patience: int) -> bool:
         """After so many epochs, or more than `patience` without a better value."""
@@ -66,9 +68,13 @@ class State:
         return is_best
 
     def told(self, rows: int) -> dict[str, Any]:
-        """How it went, at `rows` an epoch: rows a second of all ranks, what each epoch lost."""
+        """How it went, at `rows` an epoch: rows a second of all ranks, what each epoch lost.
+
+        waited_share: of the time of the steps, that in which rank 0 waited for rows.
+        """
         return {
             "rows_s": round(self.rows / self.seconds) if self.seconds else 0,
+            "waited_share": round(self.waited / self.seconds, 4) if self.seconds else 0.0,
             "steps": self.step,
             "rows": rows,
             "losses": self.losses,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nightshelf.errors import DataQualityError
 from nightshelf.learning import checkpoint, progress
-from nightshelf.learning.ahead import ahead
+from nightshelf.learning.ahead import Ahead
 from nightshelf.learning.distributed import Ranks, device_of
 from nightshelf.learning.flat import Flat
 from nightshelf.learning.plan import group_rows, planned
@@ -125,7 +125,8 @@ class FineTuning:
         order = self.settings.seed * 1_000 + state.epoch + 1
         done = state.position
         self.network.module.train()
-        for n, pairs in enumerate(ahead(batches(own, self.plan, order))):
+        ready = Ahead(batches(own, self.plan, order))
+        for n, pairs in enumerate(ready):
             if n < done:
                 continue
             everybody = self.plan.all_sizes(state.position)
@@ -140,6 +141,7 @@ class FineTuning:
             ):
                 self._keep()
         state.seconds += time.monotonic() - began
+        state.waited += ready.waited
 
     def _taught(self, pairs: Pairs) -> Pairs:
         """The pairs with what the teacher says for labels, where there is one."""
