@@ -60,6 +60,16 @@ def test_a_cross_encoder_learns_what_is_clicked(weights: Path, data: Path, tmp_p
     assert min(found[:2]) > found[2] + 0.15
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_same_seed_gives_the_same_weights(
+    weights: Path, data: Path, tmp_path: Path, precision: str
+) -> None:
+    for name in ("first", "again"):
+        fit(work(weights, data, tmp_path / name, epochs=1, precision=precision), Alone())
+    first, again = (values(tmp_path / name) for name in ("first", "again"))
+    assert all(np.array_equal(tensor, again[name]) for name, tensor in first.items())
+
+
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 def test_less_exact_judges_say_about_the_same(
     weights: Path, data: Path, tmp_path: Path, precision: Any

@@ -6,7 +6,10 @@ wants first-order weights beside each vector (these are then the last T).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -31,3 +34,8 @@ class Batch:
         """(H, …), a value a history -> (B, …), that of each row's history."""
         assert of_histories is not None
         return of_histories if self.owner is None else of_histories.index_select(0, self.owner)
+
+
+def copied(array: NDArray[Any], device: torch.device) -> Tensor:
+    """The array on the device, which may still be copying it."""
+    return torch.from_numpy(array).to(device, non_blocking=True)

@@ -45,9 +45,8 @@ def fit(work: Work, ranks: Ranks) -> dict[str, Any]:
     and judged as `towers.fit_towers` tells.
     """
     torch.set_num_threads(work.settings.threads)
-    # Two threads would add up the gradients of a shared weight in the order of the moment. Where a
-    # GPU has no other way, torch says so, and the training goes on.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Two threads would add up the gradients of a shared weight in the order of the moment.
+    torch.use_deterministic_algorithms(True)
     data, out = Folder(work.data), Folder(work.out)
     if work.settings.architecture.name == TWO_TOWER:
         return fit_towers(data, out, work.settings, ranks)

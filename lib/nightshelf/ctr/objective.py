@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from nightshelf.ctr.architecture import Network
-from nightshelf.ctr.batch import Batch
+from nightshelf.ctr.batch import Batch, copied
 from nightshelf.ctr.judging import auc
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Rows
@@ -46,8 +45,7 @@ class Clicks:
     def loss(self, network: Network, batch: Batch, rows: Rows) -> Tensor:
         """The sum of the rows' cross-entropy."""
         logits = network(batch)
-        labels = torch.from_numpy(rows.labels).to(logits.device)
-        return cross_entropy(logits.float(), labels)
+        return cross_entropy(logits.float(), copied(rows.labels, logits.device))
 
     def judge(self, model: Trained, ranks: Ranks) -> float:
         """The AUC on the valid days."""

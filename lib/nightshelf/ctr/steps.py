@@ -40,7 +40,7 @@ class Step:
         ranks at once.
         """
         self.flat.clear()
-        touched = torch.from_numpy(looked.touched).to(self.device)
+        touched = looked.touched
         vectors = self.table.vectors(touched)
         losses = self._backward(rows, looked, vectors, all_rows, step)
         own = torch.zeros_like(vectors) if vectors.grad is None else vectors.grad
@@ -77,13 +77,12 @@ class Step:
         if settings.architecture.dropout:
             # A training that goes on after a break drops what it would have dropped.
             torch.manual_seed((settings.seed << 32) + step * self.ranks.size + self.ranks.rank)
-        places = torch.from_numpy(looked.places).to(self.device)
         share = -(-len(rows) // settings.accumulate)
         of_fields = len(self.layout.inputs.categorical)
         learnt_from = all_rows * self.objective.share
         for start in range(0, len(rows), share):
             some = rows.take(slice(start, start + share))
-            found = looked_up(vectors, places[start : start + share])
+            found = looked_up(vectors, looked.places[start : start + share])
             fields, items = found[:, :of_fields], found[:, of_fields:]
             batch = batch_of(some, fields, items, self.layout, self.device)
             with arithmetic(settings.precision, self.device):

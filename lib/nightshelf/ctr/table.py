@@ -1,17 +1,19 @@
 """The one embedding table of all fields, and what a batch looks up in it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from nightshelf.ctr import kernel
 from nightshelf.ctr.architecture import Network
-from nightshelf.ctr.batch import Batch
+from nightshelf.ctr.batch import Batch, copied
 from nightshelf.fields import Inputs, Ints, Rows
 from nightshelf.learning.flat import BETA1, BETA2, EPSILON
 from nightshelf.learning.touched import compact, sums_by_place
@@ -24,11 +26,11 @@ SPREAD: Final = 0.01
 class Looked:
     """What a batch looks up: its touched rows, and where in them each looked-up vector is.
 
-    touched (U,) distinct rows of the table, places (B, F + L) int32.
+    touched (U,) distinct rows of the table in order, places (B, F + L); where the table is.
     """
 
-    touched: Ints
-    places: Ints
+    touched: Tensor
+    places: Tensor
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,31 @@ class Layout:
 class Lookup:
     """Finds the rows that batches touch; one for each thread that does."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, layout: Layout, device: torch.device) -> None:
+        self._layout, self._device = layout, device
         self._marks = np.full(layout.rows, -1, np.int32)
 
     def __call__(self, rows: Rows) -> Looked:
         """The rows that a batch touches."""
         wanted = np.concatenate(self._layout.table_rows(rows), axis=1)
+        if self._device.type == "cuda":
+            there = torch.from_numpy(wanted).to(self._device)
+            return Looked(*torch.unique(there, return_inverse=True))
         touched, places = compact(wanted.ravel(), self._marks)
-        return Looked(touched, places.reshape(wanted.shape))
+        return Looked(torch.from_numpy(touched), torch.from_numpy(places.reshape(wanted.shape)))
+
+
+def near(rows: Rows, device: torch.device) -> Rows:
+    """The rows in memory from which a GPU takes them several times as fast; on a CPU as they are.
+
+    Only what networks and losses read.
+    """
+    if device.type != "cuda":
+        return rows
+    arrays = {name: getattr(rows, name) for name in ("numbers", "history", "vectors", "labels")}
+    return replace(
+        rows, **{name: torch.from_numpy(a).pin_memory().numpy() for name, a in arrays.items()}
+    )
 
 
 class Table:
@@ -118,15 +136,17 @@ class Table:
     def _step_on_gpu(
         self, touched: Tensor, gradients: Tensor, *, rate: float, step: int, decay: float
     ) -> None:
-        first, second = self.moments
-        weights = self.weights[touched]
-        gradients = gradients + decay * weights
-        m = first[touched].lerp_(gradients, 1.0 - BETA1)
-        v = second[touched].lerp_(gradients.square(), 1.0 - BETA2)
-        first[touched], second[touched] = m, v
-        scale = (1.0 - BETA2**step) ** -0.5
-        size = rate / (1.0 - BETA1**step)
-        self.weights[touched] = weights - size * m / (v.sqrt() * scale + EPSILON)
+        tables = (self.weights, *self.moments)
+        weights, first, second = (table[touched] for table in tables)
+        adam(
+            [weights], [gradients], [first], [second], [],
+            [torch.full((), step - 1.0, device=weights.device)],
+            fused=True, amsgrad=False, maximize=False,
+            beta1=BETA1, beta2=BETA2, eps=EPSILON, lr=rate, weight_decay=decay,
+        )  # fmt: skip
+        with _in_any_order():
+            for table, rows in zip(tables, (weights, first, second), strict=True):
+                table[touched] = rows
 
     def state(self) -> dict[str, Tensor]:
         """The tensors of a checkpoint."""
@@ -136,6 +156,18 @@ class Table:
         """Goes on from a checkpoint's tensors."""
         for name, tensor in self.state().items():
             tensor.copy_(state[name])
+
+
+@contextmanager
+def _in_any_order() -> Iterator[None]:
+    """Writes to distinct rows come out the same in any order; torch would sort them first."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
 
 
 class _Lookup(torch.autograd.Function):
@@ -172,11 +204,11 @@ def batch_of(
 
     `items` are those of the histories; not looked at where the layout has none.
     """
-    numbers, dense = (torch.from_numpy(x).to(device) for x in (rows.numbers, rows.vectors))
+    numbers, dense = (copied(array, device) for array in (rows.numbers, rows.vectors))
     history = layout.inputs.history
     if history is None or layout.target is None:
         return Batch(fields=fields, numbers=numbers, vectors=dense)
-    parts = torch.from_numpy(rows.history).to(device).long()
+    parts = copied(rows.history, device).long()
     _, types, ages = torch.split(parts, history.length, dim=1)
     return Batch(
         fields=fields,
@@ -186,6 +218,6 @@ def batch_of(
         mask=types > 0,
         history_types=types.clamp(0, history.types - 1),
         history_ages=ages.clamp(0, history.ages - 1),
-        owner=None if rows.owner is None else torch.from_numpy(rows.owner).to(device),
+        owner=None if rows.owner is None else copied(rows.owner, device),
         target=fields[:, layout.target],
     )

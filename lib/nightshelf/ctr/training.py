@@ -12,7 +12,7 @@ from nightshelf.ctr.models import build
 from nightshelf.ctr.objective import Clicks, Objective
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
-from nightshelf.ctr.table import Layout, Looked, Lookup, Table
+from nightshelf.ctr.table import Layout, Looked, Lookup, Table, near
 from nightshelf.ctr.trained import Trained
 from nightshelf.fields import Inputs, Rows
 from nightshelf.learning import checkpoint, progress
@@ -53,7 +53,7 @@ class Training:
         groups = group_rows(data.folder("train"))
         self.plan = planned(groups, ranks.size, settings.batch(sum(groups)))
         self.state = State(scale=LossScale.of(settings.precision).value)
-        self.lookup = Lookup(self.layout)
+        self.lookup = Lookup(self.layout, self.device)
 
     def run(self) -> State:
         """Trains to the end, from the newest whole checkpoint on where there is one."""
@@ -105,7 +105,7 @@ class Training:
         done = self.state.position
         for n, rows in enumerate(own.batches(self.plan.sizes(self.ranks.rank), order)):
             if n >= done:
-                learnt_from = self.objective.rows(rows)
+                learnt_from = near(self.objective.rows(rows), self.device)
                 yield learnt_from, self.lookup(learnt_from)
 
     def _judge(self) -> None:

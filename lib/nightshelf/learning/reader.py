@@ -25,6 +25,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 import numpy as np
 from petastorm import make_batch_reader
 
+from nightshelf.learning.ahead import Ahead
 from nightshelf.learning.distributed import Ranks
 from nightshelf.learning.plan import group_rows
 from nightshelf.learning.storage import Folder
@@ -64,7 +65,7 @@ class Shard(Generic[T]):
 
     def batches(self, sizes: Iterable[int], order: int | None) -> Iterator[T]:
         """Batches of the sizes given; shuffled by the seed `order` > 0, else as they lie."""
-        source = self._windows(order)
+        source = iter(Ahead(self._windows(order), depth=1))
         held, start = next(source), 0
         for size in sizes:
             while start + size > len(held):

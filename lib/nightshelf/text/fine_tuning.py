@@ -251,7 +251,8 @@ def fit(work: TextWork, ranks: Ranks) -> dict[str, Any]:
     Tells of `rows_s`, the epochs' losses and valid nDCGs, metrics by split, and the precision.
     """
     torch.set_num_threads(work.settings.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Not with warnings alone: attention on a GPU would then add up in any order.
+    torch.use_deterministic_algorithms(True)
     training = FineTuning(work, ranks)
     state = training.run()
     training.to_best()
