@@ -7,10 +7,10 @@ ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-score bench-lists bench-truth bench-search bench-text bench-read bench-evaluate bench-planted bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-train-gpu bench-score bench-lists bench-truth bench-search bench-text bench-read bench-evaluate bench-planted bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## Makes .venv ready; does only what is missing
 	@scripts/setup.sh
@@ -79,6 +79,9 @@ bench-cases: setup  ## Measures item-CF with a robot, on a next night, on two ex
 
 bench-train: setup  ## Measures how fast the ranking model trains: bench/results/train.json
 	@$(PYTHON) bench/train.py
+
+bench-train-gpu: setup  ## Measures training on a GPU: bench/results/train_gpu.json
+	@$(PYTHON) bench/train_gpu.py
 
 bench-score: setup  ## Measures how fast Spark scores by the ranking model: bench/results/score.json
 	@$(PYTHON) bench/score.py

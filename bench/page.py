@@ -45,6 +45,7 @@ SECTIONS = (
     Section("quality", "quality", "Quality of item-CF and user-based CF", neighbours.quality),
     Section("topk", "topk", "Top-k retrieval", neighbours.topk),
     Section("train", "train", "Training the ranking model", ranking.train),
+    Section("train_gpu", "train-gpu", "Training on a GPU", ranking.train_gpu),
     Section("score", "score", "Scoring by the ranking model", ranking.score),
     Section("ctr", "ctr", "Quality of click models", ranking.ctr),
     Section("lists", "lists", "Lists on real shops", ranking.lists),

@@ -137,8 +137,6 @@ def main() -> None:
     told = {
         **best,
         "runs_rows_s": {name: [told["rows_s"] for told in found] for name, found in runs.items()},
-        "rows": ROWS["train"],
-        "pairs": PAIRS["train"],
         "gpu": torch.cuda.get_device_name(),
     }
     print(write("train_gpu", told).read_text())

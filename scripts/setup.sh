@@ -99,7 +99,8 @@ gpu_operations() {
 install_horovod() {
   local operations key wheels build log gpu=()
   operations=$(gpu_operations)
-  [ "$operations" = cpu ] || gpu=(HOROVOD_GPU_OPERATIONS=NCCL)
+  # nvcc has to know the standard that the compiler below is made to take, too.
+  [ "$operations" = cpu ] || gpu=(HOROVOD_GPU_OPERATIONS=NCCL NVCC_APPEND_FLAGS=-std=c++20)
   key=$(.venv/bin/python -c 'import platform
 from importlib.metadata import version
 print("torch", version("torch"), "-cp311-", platform.machine(), "-", *platform.libc_ver(), sep="")')

@@ -95,9 +95,8 @@ def near(rows: Rows, device: torch.device) -> Rows:
     if device.type != "cuda":
         return rows
     arrays = {name: getattr(rows, name) for name in ("numbers", "history", "vectors", "labels")}
-    return replace(
-        rows, **{name: torch.from_numpy(a).pin_memory().numpy() for name, a in arrays.items()}
-    )
+    pinned = {n: torch.from_numpy(a).pin_memory().numpy() for n, a in arrays.items() if a.size}
+    return replace(rows, **pinned)
 
 
 class Table:
