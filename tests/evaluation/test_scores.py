@@ -66,10 +66,10 @@ def test_one_class_and_scores_that_are_no_probabilities(frame: Frame) -> None:
 
 
 def test_rows_that_users_saw_are_judged_where_the_source_tells(frame: Frame) -> None:
-    lists = frame(
-        LISTS, [("u", "a", 1, 0.9, "cf"), ("u", "b", 2, 0.8, "cf"), ("v", "a", 1, 0.7, "cf")]
-    )
-    wanted = frame(PAIRS, [("u", "b")])
+    """Never those that everyone without a list is shown, which no model scored."""
+    own = [("u", "a", 1, 0.9, "cf"), ("u", "b", 2, 0.8, "cf"), ("v", "a", 1, 0.7, "cf")]
+    lists = frame(LISTS, [*own, ("__new__", "b", 1, 3.0, "trend")])
+    wanted = frame(PAIRS, [("u", "b"), ("w", "b")])
     facts = send(lists.sparkSession.sparkContext, NO_FACTS)
 
     def labels(outcomes: Outcomes) -> list[tuple[float, float]]:
@@ -78,5 +78,7 @@ def test_rows_that_users_saw_are_judged_where_the_source_tells(frame: Frame) -> 
 
     assert labels(Outcomes(wanted)) == [(0.8, 1.0), (0.9, 0.0)]
     seen = f"{PAIRS}, shown bigint, clicked bigint, bought bigint"
-    shown = frame(seen, [("u", "a", 1, 1, 0), ("v", "a", 2, 0, 0), ("v", "z", 2, 2, 0)])
+    shown = frame(
+        seen, [("u", "a", 1, 1, 0), ("v", "a", 2, 0, 0), ("v", "z", 2, 2, 0), ("w", "b", 1, 1, 0)]
+    )
     assert labels(Outcomes(wanted, shown)) == [(0.7, 0.0), (0.9, 1.0)]

@@ -86,9 +86,10 @@ def figures(outcomes: Outcomes, facts: Broadcast[Facts], ks: Sequence[int]) -> T
 def scored(outcomes: Outcomes, facts: Broadcast[Facts], share: float = 1.0) -> Transform:
     """[user_id, item_id, rank, score, source] lists -> [segment, bucket, score, label].
 
-    A row of a list and segment of its user, label 1 where the user wanted the item. Of users who
-    wanted anything; only of the rows that users saw, and label 1 where that led to a click, where
-    the source tells of any. Of a share of the buckets alone where there are too many rows.
+    A row of a list and segment of its user, label 1 where the user wanted the item. Of users with a
+    list of their own, since no model scored that of `__new__`, who wanted anything; only of the
+    rows that users saw, and label 1 where that led to a click, where the source tells of any. Of a
+    share of the buckets alone where there are too many rows.
     """
     seen = outcomes.shown is not None
 
@@ -96,7 +97,7 @@ def scored(outcomes: Outcomes, facts: Broadcast[Facts], share: float = 1.0) -> T
         people = People(part, facts.value)
         lists = people.judged()
         judged = lists.shown > 0 if seen else lists.wanted[lists.owner] > 0
-        lists = lists.where(judged)
+        lists = lists.where(judged & people.listed[lists.owner])
         label = lists.clicked > 0 if seen else lists.hit
         users, code, segments = people.segments()
         chosen = people.buckets()[users] < share * BUCKETS
@@ -110,13 +111,7 @@ def scored(outcomes: Outcomes, facts: Broadcast[Facts], share: float = 1.0) -> T
             }
         )
 
-    return lambda lists: by_part(
-        [_listed(lists), *outcomes.frames()],
-        USER,
-        make,
-        SCORED,
-        everywhere=NEW_USER,
-    )
+    return lambda lists: by_part([_listed(lists), *outcomes.frames()], USER, make, SCORED)
 
 
 def user_metrics(wanted: DataFrame, ks: Sequence[int]) -> Transform:

@@ -19,7 +19,6 @@ from nightshelf.metrics import CLIP, calibration, metrics, roc_points
 LABEL: Final = "label"
 SCALARS: Final = ("auc", "log_loss", "ece")
 ROC_POINTS: Final = 21
-NO_ROWS: Final = "no row of a list to judge: nobody who has one wanted anything"
 ONE_CLASS: Final = "no positive, or no negative: the area is not defined"
 NO_PROBABILITIES: Final = "the scores are no probabilities: no model alone ranked the lists"
 
