@@ -13,12 +13,13 @@ from safetensors.torch import load_file
 
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.decoding import shard
-from nightshelf.ctr.fitting import Work, fit
+from nightshelf.ctr.fitting import Work, fit, reads
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import Training
 from nightshelf.errors import ConfigError, DataQualityError
+from nightshelf.fields import Vector
 from nightshelf.learning import checkpoint
 from nightshelf.learning.distributed import Alone
 from nightshelf.learning.storage import Folder
@@ -228,3 +229,20 @@ def test_the_model_in_use_is_judged_on_the_same_rows_though_it_reads_less(
 
     back = Work(str(less), str(tmp_path / "back"), SETTINGS, current=str(tmp_path / "now"))
     assert "current" not in fit(back, Alone())
+
+
+def test_a_model_in_use_that_cannot_be_read_does_not_keep_its_place(
+    data: Path, tmp_path: Path
+) -> None:
+    work = Work(str(data), str(tmp_path / "now"), SETTINGS, current=str(tmp_path / "gone"))
+    told = fit(work, Alone())
+    assert "no whole checkpoint there" in told["current_unreadable"]
+    assert "current" not in told
+    assert told["metrics"]["test.auc"] > 0.8
+
+
+def test_vectors_of_another_text_model_are_not_read() -> None:
+    old, new = (dataclasses.replace(INPUTS, vectors=(Vector("text", 4, key),)) for key in "ab")
+    assert reads(old, old)
+    assert not reads(old, new)
+    assert reads(INPUTS, new)

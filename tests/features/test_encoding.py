@@ -251,6 +251,18 @@ def test_an_encoding_is_kept_in_plain_files(tmp_path: Path) -> None:
         Encoding.load(tmp_path / "encoding")
 
 
+def test_a_field_whose_values_are_all_rare_has_buckets_alone(tmp_path: Path) -> None:
+    told = {"tasks": ("click",), "buckets": 4, "length": 3, "favourites": 2, "half_life_days": 30.0}
+    made = planned(declared(CHOSEN), {"device": KNOWN["device"]}, [], **told)  # type: ignore[arg-type]
+    sizes = {field.name: field.size for field in made.inputs.categorical}
+    assert (sizes["device"], sizes["item_id"]) == (7, 5)
+    made.save(tmp_path)
+    again = Encoding.load(tmp_path)
+    assert again.files() == made.files()
+    assert again.vocabularies["item_id"].encoded(pa.array(["i", None]), 4)[1] == 0
+    assert 1 <= again.vocabularies["item_id"].encoded(pa.array(["i"]), 4)[0] <= 4
+
+
 def test_buckets_cannot_take_ids_that_are_given() -> None:
     with pytest.raises(ConfigError, match=r"samples\.buckets: expected at most 4 .*'device'.* 5;"):
         encoding(buckets=5)

@@ -185,6 +185,12 @@ def test_what_nobody_wanted_lately_is_no_trend(frame: Frame) -> None:
     assert new[0]["reason"] == "A favourite of our shoppers"
 
 
+def test_tastes_so_old_that_nothing_is_left_of_them_are_none(frame: Frame) -> None:
+    log = [("ann", "mug", "click", 1_000), ("ann", "pan", "click", 1_001)]
+    config = rules(k=3, half_life_days=30.0, trending_half_life_days=30.0)
+    assert len(recommend(frame, shop(frame, log), config)["ann"]) == 3
+
+
 @pytest.mark.long
 def test_what_the_towers_find_is_added(frame: Frame) -> None:
     def tastes(catalogue: DataFrame, excluded: DataFrame, n: int) -> DataFrame:

@@ -31,6 +31,17 @@ from nightshelf.runs.failures import explained
             "users: no vector; train again",
         ),
         ("java.net.ConnectException: Call to nn:8020 failed", 75, "storage did not answer"),
+        (
+            "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file s3a://log/a.gz.\n"
+            "Caused by: java.net.SocketTimeoutException: Read timed out",
+            75,
+            "storage did not answer",
+        ),
+        (
+            "[FAILED_READ_FILE.FILE_NOT_EXIST] Encountered error while reading file hdfs://nn/a.gz.",
+            75,
+            "hdfs://nn/a.gz: the file was taken away while it was read",
+        ),
     ],
 )
 def test_known_failures(raised: str, code: int, told: str) -> None:

@@ -13,7 +13,7 @@ from tests.search.yandex import log_losses
 
 EVENTS = (
     "user_id string, session_id string, event_type string, item_id string, position int, "
-    "query string, event_ts timestamp"
+    "query string, event_ts timestamp, source_row string"
 )
 COUNTS = "query string, item_id string, position int, shown bigint, clicked bigint"
 
@@ -27,6 +27,7 @@ def test_impressions_are_linked_to_their_search(frame: Frame) -> None:
         given = {"position": None, "query": None, "session": "s", **told}
         return (
             "u", given["session"], kind, item, given["position"], given["query"], at(second),
+            f"{kind}-{second}",
         )  # fmt: skip
 
     events = frame(
@@ -42,6 +43,8 @@ def test_impressions_are_linked_to_their_search(frame: Frame) -> None:
             row(41, "impression", "c"),  # nobody knows where
             row(42, "impression", "d", position=3, query="mug"),  # tells its query itself
             row(43, "click", "d"),
+            row(50, "click", "e"),  # logs count in seconds
+            row(50, "impression", "e", position=4),
             row(41, "impression", "a", position=1, session="other"),
         ],
     )
@@ -51,6 +54,7 @@ def test_impressions_are_linked_to_their_search(frame: Frame) -> None:
         ("mug", "b", 2, 1, 1),
         ("lamp", "b", 50, 1, 0),
         ("mug", "d", 3, 1, 1),
+        ("lamp", "e", 4, 1, 1),
     }
 
 
@@ -84,6 +88,15 @@ def test_labels_by_hand(frame: Frame) -> None:
     base = 8 / 17
     assert told["a"] == pytest.approx(((5 + base) / 16, 15.0))
     assert told["b"] == (1.0, 2.0)  # more clicks than looks
+
+
+def test_a_position_that_nothing_was_learnt_of_is_no_error(frame: Frame) -> None:
+    """One beyond those learnt from counts as the last; a gap among them as hardly looked at."""
+    rows = [("q", "a", 1, 1, 1), ("q", "b", 9, 2, 0), ("q", "c", 2, 3, 0)]
+    curve = np.array([1.0, 0.0, 0.5])
+    found = frame(COUNTS, rows).transform(lambda c: labels(c, curve, 0.0)).collect()
+    told = {row["item_id"]: row["weight"] for row in found}
+    assert told == pytest.approx({"a": 1.0, "b": 1.0, "c": 0.003})
 
 
 def test_real_clicks_are_told_better_than_by_position_or_pair_alone(shared_data: Path) -> None:

@@ -26,7 +26,7 @@ def funnel(events: DataFrame) -> DataFrame:
         step: F.greatest(F.lit(0), *(F.col(later) for later in STEPS[n:]))
         for n, step in enumerate(STEPS)
     }
-    each = flags.withColumn(CATEGORY, F.explode(F.array(F.lit(ALL), CATEGORY)))
+    each = flags.withColumn(CATEGORY, F.explode(F.array_distinct(F.array(F.lit(ALL), CATEGORY))))
     by_user = each.groupBy(CATEGORY, USER).agg(
         *(F.sum(came).alias(f"{step}_pairs") for step, came in reached.items()),
         *(F.sum(step).alias(f"{step}_own") for step in STEPS),

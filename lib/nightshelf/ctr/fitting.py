@@ -13,6 +13,7 @@ from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.towers import fit_towers
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import Training
+from nightshelf.errors import DataQualityError
 from nightshelf.fields import Inputs
 from nightshelf.learning.distributed import Ranks
 from nightshelf.learning.state import BEST
@@ -80,7 +81,11 @@ def _judged(model: Trained, work: Work, valid: Answers, ranks: Ranks) -> dict[st
         "roc": roc_points(test.labels[:, 0], first, test.weights),
     }
     if work.current is not None:
-        current = Trained.load(Folder(work.current), device=model.table.device)
+        try:
+            current = Trained.load(Folder(work.current), device=model.table.device)
+        except DataQualityError as unreadable:
+            # It ranks nothing as it is: the new one shall replace it.
+            return {**found, "current_unreadable": str(unreadable)}
         if reads(current.inputs, model.inputs):
             told = answers(current, data.folder("test"), ranks)
             found["current"] = _metrics(current, told, "test")
@@ -100,9 +105,9 @@ def _metrics(model: Trained, told: Answers, split: str) -> dict[str, float]:
 def reads(inputs: Inputs, columns: Inputs) -> bool:
     """Whether a model of `inputs` can be judged on a training set of `columns`, which may be more.
 
-    Ids and scales may be others: newer ids are unknown to it.
+    Ids and scales may be others: newer ids are unknown to it. Vectors are those of one text model.
     """
     return inputs.tasks == columns.tasks and all(
         set(getattr(inputs, names)) <= set(getattr(columns, names))
-        for names in ("categorical_columns", "numeric_columns", "history_columns", "vector_columns")
+        for names in ("categorical_columns", "numeric_columns", "history_columns", "vectors")
     )

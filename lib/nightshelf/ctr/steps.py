@@ -52,7 +52,7 @@ class Step:
         loss = total / max(1, len(rows))
         finite = math.isfinite(of_layers + of_table)
         scale = self.scale.value
-        if not finite and scale == 1.0:
+        if not finite and self.scale.is_least:
             raise DataQualityError(
                 f"the training diverged in step {step}: its gradients are no finite numbers (loss "
                 f"{loss:g}); lower ctr.learning_rate, or look at the numeric features"

@@ -52,20 +52,20 @@ class Training:
         self.network = network
         groups = group_rows(data.folder("train"))
         self.plan = planned(groups, ranks.size, settings.batch(sum(groups)))
-        self.state = State(scale=LossScale.of(settings.precision).value)
+        self.scale = LossScale.of(settings.precision)
+        self.state = State(scale=self.scale.value)
         self.lookup = Lookup(self.layout, self.device)
 
     def run(self) -> State:
         """Trains to the end, from the newest whole checkpoint on where there is one."""
         self._resume()
-        scale = LossScale(self.state.scale)
         step = Step(
             objective=self.objective,
             network=self.network,
             layout=self.layout,
             table=self.table,
             flat=self.flat,
-            scale=scale,
+            scale=self.scale,
             ranks=self.ranks,
             settings=self.settings,
             device=self.device,
@@ -133,7 +133,12 @@ class Training:
 
     def _told(self) -> dict[str, Any]:
         """The plain values of a checkpoint."""
-        return {**vars(self.state), "settings": self.settings.told(), "ranks": self.ranks.size}
+        return {
+            **vars(self.state),
+            "settings": self.settings.told(),
+            "ranks": self.ranks.size,
+            "good": self.scale.good,
+        }
 
     def _tensors(self) -> dict[str, Tensor]:
         parts = {"layers": self.flat.state(), "table": self.table.state()}
@@ -154,6 +159,7 @@ class Training:
         for name, buffer in self.network.named_buffers():
             buffer.copy_(tensors[f"buffers.{name}"])
         self.state = State.of(told)
+        self.scale.value, self.scale.good = self.state.scale, told.get("good", 0)
 
 
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

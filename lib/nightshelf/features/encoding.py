@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from nightshelf.columns import EVENT_TYPES
 from nightshelf.errors import ConfigError, MissingInputError
 from nightshelf.features.declared import ITEMS, Field
-from nightshelf.features.vocabulary import Vocabulary
+from nightshelf.features.vocabulary import EMPTY, Vocabulary
 from nightshelf.fields import Categorical, History, Inputs, Numeric, Singles, Vector
 
 LAST_POSITION: Final = 50
@@ -151,7 +151,7 @@ class Encoding:
             "half_life_days": self.half_life_days,
         }
         rows = [
-            pa.table({"field": [column] * len(v.ids), "value": v.values, "id": v.ids})
+            pa.table({"field": pa.repeat(column, len(v.ids)), "value": v.values, "id": v.ids})
             for column, v in sorted(self.vocabularies.items())
         ]
         sink = io.BytesIO()
@@ -163,10 +163,13 @@ class Encoding:
         """The encoding that `files` told."""
         form = json.loads(files[_FORM])
         rows = pq.read_table(io.BytesIO(files[_VALUES]))
+        fields = tuple(Field(**field) for field in form["fields"])
+        # Without any value that has an id, a vocabulary has no row.
+        own = {f.column: EMPTY for f in fields if f.kind == "categorical" and has_ids(f)}
         return Encoding(
             inputs=Inputs.from_json(json.dumps(form["inputs"])),
-            fields=tuple(Field(**field) for field in form["fields"]),
-            vocabularies=vocabularies(rows),
+            fields=fields,
+            vocabularies={**own, **vocabularies(rows)},
             buckets=form["buckets"],
             favourites=form["favourites"],
             recent=form["recent"],
@@ -243,12 +246,17 @@ def planned(
         vectors=tuple(vectors),
         tasks=tuple(tasks),
     )
-    used = {f.column: known[f.column] for f in kinds["categorical"] if f.source != "context"}
+    used = {f.column: known.get(f.column, EMPTY) for f in kinds["categorical"] if has_ids(f)}
     return Encoding(inputs, tuple(fields), used, buckets, favourites, length, half_life_days)
+
+
+def has_ids(field: Field) -> bool:
+    """Whether a categorical field's values are given ids: not those that are numbers already."""
+    return field.source != "context"
 
 
 def _size(field: Field, known: Mapping[str, Vocabulary], buckets: int) -> int:
     """Ids from 0 to the largest."""
-    if field.source == "context":
+    if not has_ids(field):
         return LAST_POSITION + 1
-    return max(known[field.column].most, buckets) + 1
+    return max(known.get(field.column, EMPTY).most, buckets) + 1

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -99,3 +100,7 @@ class Vocabulary:
             found = np.where(known[at] == hashes, ids[at], found)
         found[strings.is_null().to_numpy(zero_copy_only=False)] = UNKNOWN
         return found
+
+
+EMPTY: Final = Vocabulary(pa.array([], pa.string()), np.empty(0, np.int32))
+"""That of a field whose values are all too rare for ids of their own."""

@@ -61,7 +61,8 @@ def run(run: Run) -> None:
 
 def _neighbours(run: Run, as_of: date) -> DataFrame:
     """Item-CF of the days before the samples, so that no sample tells its own answer."""
-    parts = parts_for(run.rows_in, run.spark.sparkContext.defaultParallelism)
+    events = run.read(SILVER_EVENTS, until=as_of).count()
+    parts = parts_for(events, run.spark.sparkContext.defaultParallelism)
     histories = item_histories(run, as_of, parts)
     return item_neighbours(run, histories, similarity_in_use(run))
 

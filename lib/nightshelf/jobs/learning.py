@@ -6,8 +6,10 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from nightshelf.columns import DS
 from nightshelf.config import config_hash
 from nightshelf.errors import MissingInputError
+from nightshelf.features.samples import first_label_day
 from nightshelf.jobs.ranking_model import ranks
 from nightshelf.learning.launch import Launch
 from nightshelf.learning.rank import Work
@@ -24,7 +26,9 @@ def check_samples(run: Run, data: str) -> None:
     if run.store.version(SAMPLES) is None or not run.store.files.exists(f"{data}/inputs.json"):
         raise MissingInputError(f"{data}: no training set of {run.ds}; run build_samples first")
     positive = F.col("labels")[run.config.samples.tasks[0]] > 0
-    train = run.read(SAMPLES, until=run.ds).where("split = 'train'")
+    # Samples of earlier days are of the past.
+    since = F.col(DS) >= first_label_day(run.config.samples, run.ds)
+    train = run.read(SAMPLES, until=run.ds).where(since & (F.col("split") == "train"))
     run.rows_in, positives = train.agg(F.count("*"), F.count_if(positive)).collect()[0]
     least = run.config.ctr.min_positives
     if positives < least:

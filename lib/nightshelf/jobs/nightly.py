@@ -80,7 +80,7 @@ def night(run: Run, steps: Sequence[Job]) -> Outcome:
             _steps(run, steps)
         except DataQualityError:
             if report.JOB in steps:
-                _step(report.JOB, run)
+                _step(report.JOB, run, is_alone=False)
             raise
         if recommend.JOB in steps and not run.dry_run:
             show(run, Console())
@@ -93,7 +93,8 @@ def _steps(run: Run, steps: Sequence[Job]) -> None:
         if step is simulate_shop.JOB and not run.config.simulate.enabled:
             continue
         if not (untrained and step in MODEL):
-            untrained = not _step(step, run) and step in BEFORE_TRAINING
+            done = _step(step, run, is_alone=len(steps) == 1)
+            untrained = not done and step in BEFORE_TRAINING
 
 
 def _body(arguments: Arguments) -> Outcome:
@@ -110,10 +111,11 @@ def _chosen(first: str | None, last: str | None) -> tuple[Job, ...]:
     return STEPS[begin : end + 1]
 
 
-def _step(step: Job, night: Run) -> bool:
+def _step(step: Job, night: Run, *, is_alone: bool) -> bool:
     """One step as a run of its own; its rows count towards the night's. Whether it did its work.
 
-    A model's or search's step that fails is told and passed over: readers get their lists.
+    A model's or search's step that fails is told and passed over: readers get their lists. Unless
+    it is all that was asked for.
     """
     ds = night.ds
     if step is evaluate.JOB:
@@ -123,7 +125,7 @@ def _step(step: Job, night: Run) -> bool:
     try:
         outcome = execute(step, run)
     except NightshelfError as error:
-        if step not in (*MODEL, *SEARCH, *TOLD):
+        if is_alone or step not in (*MODEL, *SEARCH, *TOLD):
             raise
         logger().warning("the night goes on without this step", step=step.name, why=str(error))
         return False

@@ -48,8 +48,9 @@ def restore_model(run: Run, model_id: str) -> None:
 
 
 def _trained(run: Run, models: DataFrame, model_id: str) -> Row:
-    """The model's first row, once it is certain that it can rank on ds."""
-    rows = models.where(models[MODEL_ID] == model_id).orderBy(DS, "told_at").limit(1).collect()
+    """The row of the model's newest training, once it is certain that it can rank on ds."""
+    own = models.where((models[MODEL_ID] == model_id) & (models["status"] != RESTORED))
+    rows = own.orderBy(*newest_first()).limit(1).collect()
     if not rows:
         raise ConfigError(
             f"--model {model_id}: no such model in {OPS_MODELS.name}; nearest known: "

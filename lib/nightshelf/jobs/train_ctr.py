@@ -29,6 +29,8 @@ def run(run: Run) -> None:
     freeze_encoding(Folder(data), Folder(out))
     told = launched(run, Work(data, out, model.settings(run), current[1] if current else None))
     test, before = (_test(told.get(of, {})) for of in ("metrics", "current"))
+    if "current_unreadable" in told:
+        logger().warning("compared with no model", why=told["current_unreadable"])
     decision = gate(test, before, config.tolerance)
     _tell(run, told, test, decision)
     name = model.model_id(run)

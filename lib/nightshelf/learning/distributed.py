@@ -18,6 +18,7 @@ from pyspark import SparkContext
 from torch import Tensor
 
 from nightshelf.learning.places import in_one_process
+from nightshelf.learning.progress import Life
 from nightshelf.learning.touched import compact, sums_by_place
 
 Array = NDArray[Any]
@@ -42,6 +43,9 @@ class Ranks(Protocol):
     def gathered(self, array: Array) -> Array:
         """The arrays of all ranks behind one another, in rank order."""
 
+    def sign(self) -> None:
+        """A sign of life to whoever watches, from work that is no step."""
+
 
 class Alone:
     """One process, which has nobody to tell."""
@@ -59,15 +63,19 @@ class Alone:
         """As it is."""
         return array
 
+    def sign(self) -> None:
+        """Nobody watches."""
+
 
 @dataclass
 class HorovodRanks:
     """The ranks of a Horovod job; NCCL between GPUs where Horovod was built with it, else Gloo.
 
-    half: gradients travel in half precision.
+    half: gradients travel in half precision. life: what leaves signs of life; None: nobody watches.
     """
 
     half: bool = False
+    life: Life | None = None
 
     def __post_init__(self) -> None:
         import horovod.torch as hvd
@@ -118,6 +126,11 @@ class HorovodRanks:
             return array
         told = torch.from_numpy(np.ascontiguousarray(array))
         return np.asarray(self._hvd.allgather(told, name="gathered").numpy())
+
+    def sign(self) -> None:
+        """A sign of life to whoever watches, from work that is no step."""
+        if self.life is not None:
+            self.life.sign()
 
     def _summed(self, values: Tensor, name: str) -> Tensor:
         sent = values.half() if self.half else values

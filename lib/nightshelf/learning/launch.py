@@ -27,8 +27,9 @@ _POLL_SECONDS: Final = 0.5
 class Launch:
     """A training job: `ranks` processes; `restarts` times it goes on from its last checkpoint.
 
-    stall_seconds: how long no rank may take a step before the job is ended. tell: called with what
-    `progress` tells, now and then. warn: called with a line when it is started again.
+    stall_seconds: how long no step may be taken, and no rows judged, before the job is ended.
+    tell: called with what `progress` tells, now and then. warn: called with a line when it is
+    started again.
     """
 
     spark: SparkSession
@@ -64,7 +65,7 @@ class Launch:
 
     def _attempt(self) -> dict[str, Any]:
         out = Folder(self.work.out)
-        for name in (FAILURE, progress.NAME):
+        for name in (FAILURE, progress.NAME, progress.ALIVE):
             out.remove(name)
         ended, stalled = threading.Event(), threading.Event()
         watch = threading.Thread(target=self._watch, args=(out, ended, stalled), daemon=True)
@@ -107,10 +108,13 @@ class Launch:
     def _watch(self, out: Folder, ended: threading.Event, stalled: threading.Event) -> None:
         """Tells of the progress until the training has ended; ends it where no step is taken."""
         seen: dict[str, Any] = {}
+        sign: dict[str, Any] = {}
         moved = told = time.monotonic()
         limit = START_SECONDS + self.stall_seconds
         while not ended.wait(_POLL_SECONDS):
-            now, newest = time.monotonic(), progress.read(out)
+            now, newest, alive = time.monotonic(), progress.read(out), progress.alive(out)
+            if alive != sign:
+                sign, moved, limit = alive, now, self.stall_seconds
             if newest != seen:
                 seen, moved, limit = newest, now, self.stall_seconds
                 if now - told >= TELL_SECONDS:

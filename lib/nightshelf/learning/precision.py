@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class LossScale:
     Halved where a gradient overflows, whose step is left out; doubled after `patience` good steps.
     """
 
+    LEAST: ClassVar = 2.0
+
     value: float
     patience: int = 2_000
     good: int = 0
@@ -62,13 +64,18 @@ class LossScale:
         """The first scale."""
         return LossScale(65_536.0 if precision == "fp16" else 1.0)
 
+    @property
+    def is_least(self) -> bool:
+        """Whether a gradient that is no number cannot be for the scale's sake."""
+        return self.value <= self.LEAST
+
     def accepts(self, finite: bool) -> bool:
         """Whether to take a step; changes the scale as told above."""
         if self.value == 1.0:
             return True
         self.good = self.good + 1 if finite else 0
         if not finite:
-            self.value = max(2.0, self.value / 2)
+            self.value = max(self.LEAST, self.value / 2)
         elif self.good % self.patience == 0:
             self.value = min(2.0**24, self.value * 2)
         return finite

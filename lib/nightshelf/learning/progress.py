@@ -10,6 +10,7 @@ from nightshelf.learning.storage import Folder
 
 SECONDS: Final = 1.0
 NAME: Final = "progress.json"
+ALIVE: Final = "alive.json"
 
 
 @dataclass
@@ -48,10 +49,35 @@ class Progress:
         self.folder.write(NAME, json.dumps(told).encode())
 
 
+@dataclass
+class Life:
+    """Signs of life of a rank that takes no step, such as while it judges; at most one a second."""
+
+    folder: Folder
+    told_at: float = 0.0
+    signs: int = 0
+
+    def sign(self) -> None:
+        """Leaves one."""
+        now = time.monotonic()
+        if now - self.told_at >= SECONDS:
+            self.told_at, self.signs = now, self.signs + 1
+            self.folder.write(ALIVE, json.dumps({"signs": self.signs}).encode())
+
+
 def read(folder: Folder) -> dict[str, Any]:
     """What was told last; empty where nothing was."""
+    return _read(folder, NAME)
+
+
+def alive(folder: Folder) -> dict[str, Any]:
+    """The last sign of life; empty where there was none."""
+    return _read(folder, ALIVE)
+
+
+def _read(folder: Folder, name: str) -> dict[str, Any]:
     try:
-        told = json.loads(folder.read(NAME))
+        told = json.loads(folder.read(name))
     except (FileNotFoundError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}

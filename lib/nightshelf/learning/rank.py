@@ -52,6 +52,8 @@ def as_rank(work: Work) -> dict[str, Any]:
     try:
         see_own_gpu()
         ranks = HorovodRanks(half=work.settings.compression == "fp16")
+        if ranks.rank == 0:
+            ranks.life = progress.Life(out)
         progress.sign_in(out, ranks.rank)
         return work(ranks)
     except NightshelfError as error:

@@ -149,7 +149,9 @@ def own_share(
         mine = min(mine, -(-most // ranks.size))
     sizes = [min(at_once, mine - start) for start in range(0, mine, at_once)]
     own = Shard(folder, decode, ranks.rank, min(ranks.size, len(groups)))
-    yield from own.batches(sizes, None)
+    for rows in own.batches(sizes, None):
+        ranks.sign()
+        yield rows
 
 
 def _quieten() -> None:

@@ -104,5 +104,5 @@ def tidy(out: Folder, keep: bool) -> None:
         return
     out.folder(CHECKPOINTS).delete()
     for name in out.names():
-        if name.startswith((BEST, "rank-")) or name == progress.NAME:
+        if name.startswith((BEST, "rank-")) or name in (progress.NAME, progress.ALIVE):
             out.remove(name)

@@ -62,7 +62,8 @@ def from_categories(trends: DataFrame, items: DataFrame, top: int) -> Transform:
         user = Window.partitionBy(USER)
         order = user.orderBy(F.desc("love"), F.asc(CATEGORY))
         return (
-            loved.withColumn("place", F.row_number().over(order))
+            loved.where("love > 0")  # what is long forgotten rounds to nothing
+            .withColumn("place", F.row_number().over(order))
             .withColumn("share", F.col("love") / F.max("love").over(user))
             .where(F.col("place") <= top)
             .join(trends, CATEGORY, "inner")

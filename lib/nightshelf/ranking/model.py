@@ -83,13 +83,13 @@ def whole(folder: str) -> tuple[Trained, Encoding]:
 
 
 def encoding_of(folder: Folder) -> Encoding:
-    """The encoding frozen with a model. Raises DataQualityError where it is missing."""
+    """The encoding frozen with a model. Raises DataQualityError where it is missing or torn."""
     try:
         return Encoding.of({name: folder.folder(FOLDER).read(name) for name in FILES})
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # Arrow's errors of torn files are ValueErrors
         raise DataQualityError(
-            f"{folder.uri}: no encoding beside the model; train again, or restore an earlier model "
-            "(jobs/rollback.py --model)"
+            f"{folder.uri}: no whole encoding beside the model; train again, or restore an "
+            "earlier model (jobs/rollback.py --model)"
         ) from None
 
 

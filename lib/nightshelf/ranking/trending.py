@@ -13,7 +13,7 @@ from nightshelf.exact import exact_sum
 def trending(
     as_of: date, weights: Mapping[str, float], half_life_days: float | None, recent_days: int
 ) -> Transform:
-    """[positive events] -> [item_id, score, is_recent], score in (0, 1], 1 for the most wanted.
+    """[positive events] -> [item_id, score, is_recent], score in [0, 1], 1 for the most wanted.
 
     Counts each user once an item, by their strongest event: its type's weight times
     2 ** (-age / half-life), age in days (None: no decay), so that no single user makes a trend and
@@ -37,8 +37,9 @@ def trending(
             )
         )
         most = wanted.agg(F.max("wanted").alias("most"))
+        share = F.try_divide("wanted", "most")  # none where all is long forgotten
         return wanted.crossJoin(F.broadcast(most)).select(
-            ITEM, (F.col("wanted") / F.col("most")).alias(SCORE), "is_recent"
+            ITEM, F.coalesce(share, F.lit(0.0)).alias(SCORE), "is_recent"
         )
 
     return transform

@@ -18,6 +18,7 @@ _TRANSIENT: Final = re.compile(
     r"ConnectException|SocketTimeoutException|SafeModeException|StandbyException|"
     r"NoRouteToHostException|SlowDown|Service ?Unavailable|RetriableException"
 )
+_GONE: Final = re.compile(r"FILE_NOT_EXIST|FileNotFoundException|File does not exist")
 
 
 def explained(error: Exception) -> NightshelfError | None:
@@ -29,18 +30,22 @@ def explained(error: Exception) -> NightshelfError | None:
     if ours:
         # Raised in a task: Spark tells it as the last line of a Python traceback.
         return DataQualityError(ours[1])
-    unreadable = _UNREADABLE.search(text)
-    if unreadable:
-        return DataQualityError(
-            f"{unreadable[1].rstrip('.')}: the file cannot be read: it is truncated or not of the "
-            "format that the source names; deliver it again, or take it out of the folder"
-        )
     if _CONCURRENT.search(text):
         return RetryLaterError(
             f"another writer changed the same table meanwhile; run again ({_first_line(text)})"
         )
     if _TRANSIENT.search(text):
         return RetryLaterError(f"storage did not answer; run again ({_first_line(text)})")
+    unreadable = _UNREADABLE.search(text)
+    if unreadable and _GONE.search(text):
+        return RetryLaterError(
+            f"{unreadable[1].rstrip('.')}: the file was taken away while it was read; run again"
+        )
+    if unreadable:
+        return DataQualityError(
+            f"{unreadable[1].rstrip('.')}: the file cannot be read: it is truncated or not of the "
+            "format that the source names; deliver it again, or take it out of the folder"
+        )
     return None
 
 

@@ -35,13 +35,16 @@ class Outcome:
 @contextmanager
 def recorded(run: Run) -> Iterator[Outcome]:
     """Times what happens inside, and writes its record whether it ends well or not."""
-    outcome = Outcome()
+    # As it stands where the operator interrupts it, which is no Exception.
+    outcome = Outcome("failed", EXIT_BUG, "interrupted")
     begun = time.monotonic()
     try:
         yield outcome
         outcome.status = "dry-run" if run.dry_run else "done"
+        outcome.exit_code, outcome.message = EXIT_OK, None
     except Skipped as skipped:
         outcome.status, outcome.message = "skipped", str(skipped)
+        outcome.exit_code = EXIT_OK
     except Exception as error:
         told = explained(error)
         outcome.status = "failed"

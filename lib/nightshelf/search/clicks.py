@@ -16,13 +16,17 @@ from nightshelf.columns import (
     POSITION,
     QUERY,
     SESSION,
+    SOURCE_ROW,
     USER,
     Transform,
 )
+from nightshelf.exact import exact_sum
 
 Floats = NDArray[np.float64]
 LAST_POSITION: Final = 50
 """Positions from here on count as one."""
+LEAST_LOOKS: Final = 1e-3
+"""A position that nothing was learnt of is looked at so often."""
 
 
 def shown(link_seconds: int) -> Transform:
@@ -35,10 +39,12 @@ def shown(link_seconds: int) -> Transform:
 
     def transform(events: DataFrame) -> DataFrame:
         kinds = events.where(F.col(EVENT_TYPE).isin("search", "impression", "click"))
-        session = Window.partitionBy(USER, SESSION).orderBy(EVENT_TS, _searches_first())
+        session = Window.partitionBy(USER, SESSION).orderBy(EVENT_TS, _searches_first(), SOURCE_ROW)
         searched = F.when(F.col(EVENT_TYPE) == "search", F.struct(EVENT_TS, QUERY))
         last = F.last(searched, ignorenulls=True).over(session)
-        item = Window.partitionBy(USER, SESSION, ITEM).orderBy(EVENT_TS, EVENT_TYPE)
+        # Of one time, an item is seen before it is clicked.
+        is_click = F.col(EVENT_TYPE) == "click"
+        item = Window.partitionBy(USER, SESSION, ITEM).orderBy(EVENT_TS, is_click, SOURCE_ROW)
         seconds = F.unix_micros(EVENT_TS) - F.unix_micros(F.col("last")[EVENT_TS])
         linked = F.when(seconds <= link_seconds * 1_000_000, F.col("last")[QUERY])
         return (
@@ -118,11 +124,13 @@ def labels(counts: DataFrame, examination: Floats, prior: float) -> DataFrame:
     """[query, item_id, position, shown, clicked] -> [query, item_id, label, weight].
 
     weight: how often the pair was looked at, by its positions; label: clicks over these, drawn to
-    the shop's rate as if it had been looked at `prior` times more; from 0 to 1.
+    the shop's rate as if it had been looked at `prior` times more; from 0 to 1. Positions beyond
+    those of `examination` are looked at as the last one is, and each at least a little.
     """
-    looks = F.element_at(F.array(*map(F.lit, examination.tolist())), F.col(POSITION))
+    told = F.array(*map(F.lit, np.maximum(examination, LEAST_LOOKS).tolist()))
+    looks = F.element_at(told, F.least(F.col(POSITION), F.lit(len(examination))))
     pairs = counts.groupBy(QUERY, ITEM).agg(
-        F.sum("clicked").alias("clicked"), F.sum(F.col("shown") * looks).alias("weight")
+        F.sum("clicked").alias("clicked"), exact_sum(F.col("shown") * looks).alias("weight")
     )
     whole = Window.partitionBy()
     base = F.sum("clicked").over(whole) / F.sum("weight").over(whole)

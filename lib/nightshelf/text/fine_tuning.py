@@ -173,7 +173,7 @@ class FineTuning:
         self.ranks.sum_layers(self.flat.gradients)
         length = float(self.flat.gradients.norm())
         finite = math.isfinite(length)
-        if not finite and self.scale.value == 1.0:
+        if not finite and self.scale.is_least:
             raise DataQualityError(
                 f"the training diverged in step {step}: its gradients are no finite numbers (loss "
                 f"{total:g}); lower text_training.learning_rate"
