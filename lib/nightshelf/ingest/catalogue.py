@@ -20,7 +20,7 @@ from nightshelf.columns import (
 )
 from nightshelf.config import ItemSource, UserSource
 from nightshelf.ingest.mapping import TEXT_FIELDS, Pseudonym, field, timestamp
-from nightshelf.ingest.sources import Reader, value
+from nightshelf.ingest.sources import SOURCE_DAY, Reader, value
 from nightshelf.tables.contract import STRING_MAP
 
 ITEM_COLUMNS = (
@@ -31,14 +31,14 @@ ITEM_COLUMNS = (
 def mapped_items(source: ItemSource, until: date) -> Transform:
     """[an item source's columns] -> [silver.items], one row a source row.
 
-    `ds` is the day from which the row holds. A source without `valid_from` tells the state of
-    `until`. Later days are left out.
+    `ds` is the day from which the row holds. Without `valid_from` it is the day that the path
+    names, or `until` where it names none. Later days are left out.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
         fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
         valid_from = fields.get("valid_from")
-        day = F.lit(until) if valid_from is None else F.to_date(timestamp(source, valid_from))
+        told = _told_on(until) if valid_from is None else F.to_date(timestamp(source, valid_from))
         price = field(fields, PRICE).try_cast("double")
         stock = field(fields, STOCK).try_cast("double")
         return rows.select(
@@ -52,7 +52,7 @@ def mapped_items(source: ItemSource, until: date) -> Transform:
             F.coalesce(field(fields, DELISTED).try_cast("boolean"), F.lit(False)).alias(DELISTED),
             field(fields, "image_url"),
             _attributes(source.attributes).alias(ATTRIBUTES),
-            day.alias(DS),
+            told.alias(DS),
         ).where(F.col(ITEM).isNotNull() & (F.trim(ITEM) != "") & (F.col(DS) <= F.lit(until)))
 
     return transform
@@ -90,16 +90,20 @@ def deliver_items(reader: Reader, sources: Sequence[ItemSource]) -> DataFrame:
 
 
 def deliver_users(reader: Reader, sources: Sequence[UserSource], pseudonym: Pseudonym) -> DataFrame:
-    """[silver.users] of all user sources as of the reader's day, one row a user."""
+    """[silver.users] of all user sources as of the reader's day, one row a user: the newest."""
     frames = [
         rows.transform(mapped_users(source, reader.until, pseudonym))
         for source, rows in reader.each(sources, "users")
     ]
-    return reduce(DataFrame.unionByName, frames).transform(_one_row_a_user)
+    users = reduce(DataFrame.unionByName, frames).transform(_one_row_a_user)
+    return users.withColumn(DS, F.lit(reader.until))
 
 
 def mapped_users(source: UserSource, until: date, pseudonym: Pseudonym = None) -> Transform:
-    """[a user source's columns] -> [silver.users] as of `until`, one row a source row."""
+    """[a user source's columns] -> [silver.users], one row a source row.
+
+    `ds` is the day that the path names, or `until` where it names none.
+    """
 
     def transform(rows: DataFrame) -> DataFrame:
         fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
@@ -110,10 +114,14 @@ def mapped_users(source: UserSource, until: date, pseudonym: Pseudonym = None) -
             user.alias(USER),
             day.cast("date").alias("signup_date"),
             _attributes(source.attributes).alias(ATTRIBUTES),
-            F.lit(until).alias(DS),
+            _told_on(until).alias(DS),
         ).where(F.col(USER).isNotNull() & (F.trim(USER) != ""))
 
     return transform
+
+
+def _told_on(until: date) -> Column:
+    return F.coalesce(SOURCE_DAY, F.lit(until))
 
 
 def _attributes(names: Sequence[str]) -> Column:
@@ -124,7 +132,7 @@ def _attributes(names: Sequence[str]) -> Column:
 
 
 def _one_row_a_user(users: DataFrame) -> DataFrame:
-    first = Window.partitionBy(USER).orderBy("signup_date", F.to_json(ATTRIBUTES))
+    first = Window.partitionBy(USER).orderBy(F.desc(DS), "signup_date", F.to_json(ATTRIBUTES))
     return users.withColumn("n", F.row_number().over(first)).where("n = 1").drop("n")
 
 

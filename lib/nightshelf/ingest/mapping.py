@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, SOURCE_ROW, USER
 from nightshelf.config import EventSource, FileSource
-from nightshelf.ingest.sources import CORRUPT, SOURCE_FILE, column_names, value
+from nightshelf.ingest.sources import CORRUPT, SOURCE_DAY, SOURCE_FILE, column_names, value
 
 Pseudonym = Callable[[Column], Column] | None
 TEXT_FIELDS = ("title", "description", "category", "brand")
@@ -91,7 +91,7 @@ def _raw_columns(
     rows: DataFrame, source: EventSource, pseudonym: Pseudonym, user: Column
 ) -> list[Column]:
     """The source row; with pseudonyms, nothing in it that could hold the user's own id."""
-    hidden = {SOURCE_FILE}
+    hidden = {SOURCE_FILE, SOURCE_DAY}
     shown = []
     if pseudonym is not None:
         hidden |= {CORRUPT, *column_names([source.columns[USER]] if USER in source.columns else [])}

@@ -25,6 +25,7 @@ S = TypeVar("S", ItemSource, UserSource, ReviewSource)
 
 CORRUPT = "_corrupt_record"
 SOURCE_FILE = "_source_file"
+SOURCE_DAY = "_source_day"
 DAY = "{ds}"
 _ABSOLUTE = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*:|/)")
 
@@ -54,6 +55,7 @@ class Reader:
     ) -> DataFrame:
         """The source's own columns, plus `_source_file`, and `_corrupt_record` where it is text.
 
+        `_source_day` DATE is the day that the path names; null where it names none.
         `name` is the source's place in the config, for messages; `wanted` are the columns that must
         be there. `needs_day`: where the path names the day, there has to be something of the last
         one. Raises MissingInputError where there is no file or table, DataQualityError where a
@@ -73,7 +75,8 @@ class Reader:
             raise MissingInputError(
                 f"{name}: no table {table} in the metastore; check the name and the metastore's URI"
             )
-        return self.spark.table(table).withColumn(SOURCE_FILE, F.lit(table))
+        named = {SOURCE_FILE: F.lit(table), SOURCE_DAY: F.lit(None).cast("date")}
+        return self.spark.table(table).withColumns(named)
 
     def _files(
         self, source: FileSource, name: str, wanted: Sequence[str], needs_day: bool
@@ -84,7 +87,7 @@ class Reader:
             self._check_day(paths, path, name)
         options = {key: _option(value) for key, value in source.options.items()}
         if source.format == "csv":
-            return self._csv(paths, options, name, wanted)
+            return self._csv(paths, options, name, wanted, path)
         if source.format == "json":
             frame = self._read("json", paths, {"primitivesAsString": "true"} | options)
         elif source.format == "parquet":
@@ -95,7 +98,7 @@ class Reader:
             frame = self.spark.read.format("delta").options(**options).load(path)
         else:
             frame = self._read(source.format, paths, options)
-        return frame.withColumn(SOURCE_FILE, F.col("_metadata.file_name"))
+        return frame.withColumns(_file_columns(path))
 
     def _read(self, form: str, paths: list[str], options: dict[str, str]) -> DataFrame:
         return self.spark.read.format(form).options(**options).load(paths)
@@ -128,7 +131,12 @@ class Reader:
             )
 
     def _csv(
-        self, paths: list[str], options: dict[str, str], name: str, wanted: Sequence[str]
+        self,
+        paths: list[str],
+        options: dict[str, str],
+        name: str,
+        wanted: Sequence[str],
+        pattern: str,
     ) -> DataFrame:
         """Files by their header, so that a column added or moved in one file stays in place."""
         files = Files(self.spark)
@@ -148,7 +156,7 @@ class Reader:
                 self.spark.read.schema(schema)
                 .options(columnNameOfCorruptRecord=CORRUPT, **options)
                 .csv(group)
-                .withColumn(SOURCE_FILE, F.col("_metadata.file_name"))
+                .withColumns(_file_columns(pattern))
             )
         return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
 
@@ -187,6 +195,20 @@ def _day_of(entry: str, pattern: str) -> date | None:
         return date.fromisoformat(match[1]) if match else None
     except ValueError:
         return None
+
+
+def _file_columns(pattern: str) -> dict[str, Column]:
+    """The name of a row's file, and the day that its path tells where the pattern has {ds}."""
+    day = F.lit(None).cast("date")
+    if DAY in pattern:
+        # Spark tells the path URL-encoded: what may be written otherwise there matches anything.
+        before, after = (
+            "[^/]*".join(map(re.escape, re.split(r"[^a-zA-Z0-9_.-]+", part)))
+            for part in pattern.rsplit("/", 1)[-1].split(DAY, 1)
+        )
+        told = rf"^.*/{before}(\d{{4}}-\d{{2}}-\d{{2}}){after}(/.*)?$"
+        day = F.to_date(F.regexp_extract(F.col("_metadata.file_path"), told, 1))
+    return {SOURCE_FILE: F.col("_metadata.file_name"), SOURCE_DAY: day}
 
 
 def _missing_column(name: str, column: str, where: str, found: Sequence[str]) -> DataQualityError:

@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TS, Transform
+from nightshelf.config import ItemSource
 from nightshelf.ingest import catalogue, cleaning
 from nightshelf.ingest.erased import without_erased
 from nightshelf.ingest.events import deliver, quarantined, silver_events
@@ -14,7 +15,7 @@ from nightshelf.ingest.mapping import Pseudonym
 from nightshelf.ingest.pseudonyms import fingerprint, pseudonymiser
 from nightshelf.ingest.returns import without_returns
 from nightshelf.ingest.reviews import deliver_reviews, usable
-from nightshelf.ingest.sources import Reader
+from nightshelf.ingest.sources import DAY, Reader
 from nightshelf.jobs.ingest_gates import check_key, check_refused, check_schemas
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
@@ -80,13 +81,17 @@ def _without_erased(run: Run, day: Column | None = None) -> Transform:
 
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:
     sources = run.config.sources.items
-    dated = not sources or any("valid_from" in source.columns for source in sources)
+    dated = not sources or any("valid_from" in s.columns or _is_daily(s) for s in sources)
     if sources:
         items = catalogue.deliver_items(reader, sources)
     else:
         items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
     since = first if dated else run.ds
     run.publish(items.where(F.col(DS) >= F.lit(since)), SILVER_ITEMS, since=since)
+
+
+def _is_daily(source: ItemSource) -> bool:
+    return DAY in (source.path or "")
 
 
 def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym) -> None:

@@ -1,0 +1,52 @@
+"""Of daily deliveries of items and users the newest counts."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from nightshelf.config import ItemSource, UserSource
+from nightshelf.ingest.catalogue import deliver_items, deliver_users
+from nightshelf.ingest.sources import Reader
+from nightshelf.tables.as_of import items_as_of
+
+DS = date(2026, 11, 24)
+ITEM_FIELDS = {"item_id": "item", "price": "price", "stock": "stock", "delisted": "gone"}
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_day_s_items_hold_from_that_day_on(
+    spark: SparkSession, tmp_path: Path, form: str
+) -> None:
+    snapshots = {
+        "2026-11-22": ("a", 100.0, 7, True),
+        "2026-11-23": ("a", 80.0, 0, False),
+        "2026-11-25": ("a", 60.0, 9, True),
+    }
+    for day, row in snapshots.items():
+        rows = spark.createDataFrame([row], "item string, price double, stock int, gone boolean")
+        rows.write.format(form).option("header", "true").save(str(tmp_path / f"our items {day}"))
+    source = ItemSource(
+        format=form, path="our items {ds}", columns=ITEM_FIELDS, options={"header": "true"}
+    )
+    items = deliver_items(Reader(spark, str(tmp_path), None, DS), [source])
+    told = {r["ds"].day: (r["price"], r["stock"], r["delisted"]) for r in items.collect()}
+    assert told == {22: (100.0, 7, True), 23: (80.0, 0, False)}
+    [now] = items.transform(items_as_of(DS)).collect()
+    assert (now["price"], now["stock"], now["delisted"]) == (80.0, 0, False)
+
+
+def test_of_a_user_the_newest_file_counts(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "2026-11-22.csv").write_text("user,plan\nu1,basic\nu2,basic\n")
+    (tmp_path / "2026-11-23.csv").write_text("user,plan\nu1,gold\n")
+    source = UserSource(
+        format="csv",
+        path="{ds}.csv",
+        columns={"user_id": "user"},
+        attributes=("plan",),
+        options={"header": True},
+    )
+    users = deliver_users(Reader(spark, str(tmp_path), None, DS), [source], None)
+    told = sorted((r["user_id"], r["attributes"]["plan"], r["ds"]) for r in users.collect())
+    assert told == [("u1", "gold", DS), ("u2", "basic", DS)]
