@@ -22,6 +22,9 @@ def test_a_step_that_is_all_of_a_run_ends_it(
 
     monkeypatch.setattr(nightly, "execute", fails)
     monkeypatch.setattr(nightly, "Run", lambda *_: None)
+    warned: list[str] = []
+    log = SimpleNamespace(warning=lambda line, **_: warned.append(line))
+    monkeypatch.setattr(nightly, "logger", lambda: log)
     config = SimpleNamespace(evaluate=SimpleNamespace(horizon_days=1))
     night: Any = SimpleNamespace(
         spark=None, config=config, ds=date(2026, 3, 1), run_id="r", dry_run=False
@@ -29,3 +32,4 @@ def test_a_step_that_is_all_of_a_run_ends_it(
     ends: AbstractContextManager[Any] = pytest.raises(RetryLaterError)
     with ends if is_alone else nullcontext():
         assert not nightly._step(evaluate.JOB, night, is_alone=is_alone)
+    assert warned == ([] if is_alone else ["the night goes on without this step"])

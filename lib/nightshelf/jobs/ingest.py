@@ -87,6 +87,10 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
     else:
         items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
     since = first if dated else run.ds
+    if any(map(_is_daily, sources)):
+        # Days whose files are gone keep what they told.
+        [told] = items.agg(F.min(DS)).collect()
+        since = max(since, told[0] or run.ds)
     run.publish(items.where(F.col(DS) >= F.lit(since)), SILVER_ITEMS, since=since)
 
 
