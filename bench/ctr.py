@@ -83,7 +83,8 @@ def recbole(model: str, **more: tuple[Any, ...]) -> Entrant:
 def ours_of(model: str, **more: tuple[Any, ...]) -> Entrant:
     """One of ours."""
     start = {**COMMON, "epochs": 20, "embedding_decay": 1e-5}
-    axes = {"embedding_decay": (*DECAYS, 1e-2), **TRIED, "epochs": (10, 20, 40)}
+    decay = {"lazy": (True, False), "embedding_decay": (*DECAYS, 1e-2)}
+    axes = {**decay, **TRIED, "epochs": (10, 20, 40)}
     return Entrant("ours", model, start, {**RATES, **more, **axes})
 
 

@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.fitting import Work, fit, reads
+from nightshelf.ctr.models import build
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
+from nightshelf.ctr.table import Layout, Table
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import Training
 from nightshelf.errors import ConfigError, DataQualityError
@@ -246,3 +248,16 @@ def test_vectors_of_another_text_model_are_not_read() -> None:
     assert reads(old, old)
     assert not reads(old, new)
     assert reads(INPUTS, new)
+
+
+def test_decay_reaches_what_is_never_looked_up_where_it_is_told_to(
+    data: Path, tmp_path: Path
+) -> None:
+    """The unknown user never comes: its vector stays as drawn, or fades."""
+    told = {"epochs": 1, "embedding_decay": 1e-3}
+    start = Table(Layout.of(INPUTS), build(SETTINGS.architecture, INPUTS), 7, torch.device("cpu"))
+    unseen = int(Layout.of(INPUTS).offsets[0])
+    lazy = trained(data, tmp_path / "lazy", **told)["table"]
+    whole = trained(data, tmp_path / "whole", lazy=False, **told)["table"]
+    assert torch.equal(lazy[unseen], start.weights[unseen])
+    assert whole[unseen].norm() < 0.5 * start.weights[unseen].norm()

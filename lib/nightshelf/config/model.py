@@ -126,6 +126,11 @@ class CtrConfig(Section):
     final_rate: float = Field(0.1, ge=0, le=1, description="share of the rate that is left at last")
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty of the layers' weights")
     embedding_decay: float = Field(1e-5, ge=0, description="L2 penalty of the looked-up vectors")
+    lazy: bool = Field(
+        True,
+        description="whether a step changes those vectors alone that it looked up; false: all, "
+        "which costs time by the table's size, and draws what is rare to 0 by the decay",
+    )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the layers' arithmetic; fp16 on GPUs only"
     )

@@ -28,6 +28,7 @@ class Settings:
     final_rate: float = 0.1
     weight_decay: float = 0.0
     embedding_decay: float = 1e-5
+    lazy: bool = True
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compression: Literal["none", "fp16"] = "none"
     threads: int = 1

@@ -62,6 +62,8 @@ class Step:
                 self.flat.gradients.div_(scale)
                 gradients.div_(scale)
             self.flat.step(rate)
+            if not self.settings.lazy:
+                touched, gradients = self.table.everywhere(touched, gradients)
             decay = self.settings.embedding_decay
             self.table.step(touched, gradients, rate=rate, step=step, decay=decay)
         return loss

@@ -100,7 +100,10 @@ def near(rows: Rows, device: torch.device) -> Rows:
 
 
 class Table:
-    """Vectors (V, W) and their Adam moments; only rows that a batch touches are read or changed."""
+    """Vectors (V, W) and their Adam moments; only rows that a batch touches are read or changed.
+
+    Unless a step is told of rows `everywhere`.
+    """
 
     def __init__(self, layout: Layout, network: Network, seed: int, device: torch.device) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -112,6 +115,11 @@ class Table:
     def vectors(self, touched: Tensor) -> Tensor:
         """(U, W): the rows' vectors, as a leaf that gathers their gradients."""
         return self.weights.index_select(0, touched).requires_grad_()
+
+    def everywhere(self, touched: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """The same with all rows (V,), of which those not touched have gradients of 0."""
+        every = torch.arange(len(self.weights), dtype=torch.int32, device=touched.device)
+        return every, torch.zeros_like(self.weights).index_copy_(0, touched.long(), gradients)
 
     def step(
         self, touched: Tensor, gradients: Tensor, *, rate: float, step: int, decay: float
