@@ -9,14 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nightshelf.ctr import fitting, kernel, training
+from nightshelf.ctr import fitting, training
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.fitting import Work
-from nightshelf.ctr.models import build
 from nightshelf.ctr.settings import Settings
 from nightshelf.ctr.steps import Step
-from nightshelf.ctr.table import Layout, Table
 from nightshelf.ctr.trained import Trained
 from nightshelf.learning.distributed import Alone, Ranks, device_of
 from nightshelf.learning.precision import LossScale
@@ -79,29 +77,6 @@ def test_the_same_seed_gives_the_same_model(data: Path, tmp_path: Path, model: s
         fit(data, tmp_path / str(n), settings(model, precision="bf16"))
         found.append(load_file(tmp_path / str(n) / "model.safetensors"))
     assert all(torch.equal(tensor, found[1][name]) for name, tensor in found[0].items())
-
-
-def test_a_step_of_the_table_is_that_of_the_cpu() -> None:
-    layout = Layout.of(INPUTS)
-    network = build(SETTINGS.architecture, INPUTS)
-    table = Table(layout, network, 1, GPU)
-    weights = table.weights.cpu().numpy()
-    moments = (np.zeros_like(weights), np.zeros_like(weights))
-    rng = np.random.default_rng(0)
-    for step in range(1, 6):
-        touched = np.sort(rng.permutation(layout.rows)[:10]).astype(np.int32)
-        gradients = rng.normal(size=(10, weights.shape[1])).astype(np.float32)
-        kernel.adam(weights, moments, touched, gradients, rate=0.01, step=step, decay=0.1)
-        table.step(
-            torch.from_numpy(touched).to(GPU),
-            torch.from_numpy(gradients).to(GPU),
-            rate=0.01,
-            step=step,
-            decay=0.1,
-        )
-    np.testing.assert_allclose(table.weights.cpu().numpy(), weights, rtol=1e-5, atol=1e-6)
-    for ours, theirs in zip(table.moments, moments, strict=True):
-        np.testing.assert_allclose(ours.cpu().numpy(), theirs, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

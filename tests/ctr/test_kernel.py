@@ -1,6 +1,7 @@
 """The compiled loops against plain numpy and torch."""
 
 import numpy as np
+import pytest
 import torch
 
 from nightshelf.ctr import kernel
@@ -8,6 +9,8 @@ from nightshelf.ctr.models.lr import LR
 from nightshelf.ctr.table import Layout, Table
 from nightshelf.learning.touched import compact, sums_by_place
 from tests.ctr.training_sets import INPUTS
+
+ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def test_compact_gives_each_row_a_place() -> None:
@@ -72,21 +75,22 @@ def test_adam_does_the_same_by_any_number_of_threads() -> None:
     assert (found[0] != start).any(axis=(0, 2)).sum() == len(touched)
 
 
-def test_a_gpus_step_of_adam_is_that_of_the_loop() -> None:
-    """By torch's functions on whatever device; here on the CPU, in test_gpu.py on a GPU."""
-    table = Table(Layout.of(INPUTS), LR(INPUTS), 1, torch.device("cpu"))
-    weights = table.weights.numpy().copy()
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=ON_GPU)])
+def test_a_gpus_step_of_adam_is_that_of_the_loop(device: str) -> None:
+    """By torch's functions, on whatever device."""
+    table = Table(Layout.of(INPUTS), LR(INPUTS), 1, torch.device(device))
+    weights = table.weights.cpu().numpy().copy()
     moments = (np.zeros_like(weights), np.zeros_like(weights))
     rng = np.random.default_rng(0)
     for step in range(1, 6):
         touched = np.sort(rng.permutation(len(weights))[:10]).astype(np.int32)
         gradients = rng.normal(size=(10, weights.shape[1])).astype(np.float32)
         kernel.adam(weights, moments, touched, gradients, rate=0.01, step=step, decay=0.1)
-        told = (torch.from_numpy(touched), torch.from_numpy(gradients))
+        told = [torch.from_numpy(array).to(device) for array in (touched, gradients)]
         table._step_on_gpu(*told, rate=0.01, step=step, decay=0.1)
-    np.testing.assert_allclose(table.weights.numpy(), weights, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(table.weights.cpu().numpy(), weights, rtol=1e-5, atol=1e-6)
     for ours, theirs in zip(table.moments, moments, strict=True):
-        np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(ours.cpu().numpy(), theirs, rtol=1e-5, atol=1e-7)
 
 
 def test_a_gpu_finds_the_rows_that_the_loop_finds() -> None:
