@@ -1,4 +1,4 @@
-"""RecBole's DeepFM, DCNV2 and xDeepFM: one run, told as `ctr_run` says.
+"""RecBole's DeepFM and DCNV2: one run, told as `ctr_run` says.
 
 Model, trainer and loaders are RecBole's own. Settings beside the common ones go to its
 configuration as they are, such as `weight_decay` (of all weights, by Adam), `reg_weight`,
@@ -20,7 +20,7 @@ from recbole.trainer import Trainer
 from recbole.utils import get_model, init_seed
 
 NAME = "set"
-MODELS = {"deepfm": "DeepFM", "dcn_v2": "DCNV2", "xdeepfm": "xDeepFM"}
+MODELS = {"deepfm": "DeepFM", "dcn_v2": "DCNV2"}
 
 
 class TimedTrainer(Trainer):
