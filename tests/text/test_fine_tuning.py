@@ -57,7 +57,7 @@ def test_a_cross_encoder_learns_what_is_clicked(weights: Path, data: Path, tmp_p
     assert told["best_epoch"] == 1 + int(np.argmax(told["valid_ndcgs"]))
     judge = JudgeLoader(str(tmp_path / "out"), "fp32", pair_sets.MOST, 256)()
     found = judge(["blue mug", "red shoe", "blue mug"], ["red mug", "blue mug", "red lamp"])
-    assert min(found[:2]) > found[2] + 0.15
+    assert min(found[:2]) > found[2] + 0.1
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -16,6 +16,7 @@ from nightshelf.ctr.training import Training
 from nightshelf.errors import DataQualityError
 from nightshelf.fields import Inputs
 from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.precision import repeatable
 from nightshelf.learning.state import BEST
 from nightshelf.learning.storage import Folder
 from nightshelf.metrics import roc_points
@@ -46,8 +47,7 @@ def fit(work: Work, ranks: Ranks) -> dict[str, Any]:
     and judged as `towers.fit_towers` tells.
     """
     torch.set_num_threads(work.settings.threads)
-    # Two threads would add up the gradients of a shared weight in the order of the moment.
-    torch.use_deterministic_algorithms(True)
+    repeatable()
     data, out = Folder(work.data), Folder(work.out)
     if work.settings.architecture.name == TWO_TOWER:
         return fit_towers(data, out, work.settings, ranks)

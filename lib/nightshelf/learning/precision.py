@@ -1,4 +1,4 @@
-"""The arithmetic of the layers: full, or half where the hardware multiplies faster so."""
+"""The arithmetic of the layers: full, or half where that is faster; and repeatable sums."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -79,3 +79,13 @@ class LossScale:
         elif self.good % self.patience == 0:
             self.value = min(2.0**24, self.value * 2)
         return finite
+
+
+def repeatable() -> None:
+    """From now on the same sums come out the same, to the bit, each time on the same hardware.
+
+    Not with warnings alone: attention on a GPU would then add up in any order. Memory that a kernel
+    is going to write is not filled before, which takes a kernel more and changes no result.
+    """
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from nightshelf.learning.ahead import Ahead
 from nightshelf.learning.distributed import Ranks, device_of
 from nightshelf.learning.flat import Flat
 from nightshelf.learning.plan import group_rows, planned
-from nightshelf.learning.precision import LossScale, arithmetic, chosen
+from nightshelf.learning.precision import LossScale, arithmetic, chosen, repeatable
 from nightshelf.learning.rates import rate
 from nightshelf.learning.reader import own_share
 from nightshelf.learning.state import BEST, CHECKPOINTS, State, resumable
@@ -251,8 +251,7 @@ def fit(work: TextWork, ranks: Ranks) -> dict[str, Any]:
     Tells of `rows_s`, the epochs' losses and valid nDCGs, metrics by split, and the precision.
     """
     torch.set_num_threads(work.settings.threads)
-    # Not with warnings alone: attention on a GPU would then add up in any order.
-    torch.use_deterministic_algorithms(True)
+    repeatable()
     training = FineTuning(work, ranks)
     state = training.run()
     training.to_best()
