@@ -87,7 +87,7 @@ def test_a_user_who_has_seen_everything_gets_nothing(frame: Frame) -> None:
     assert scored(frame, HISTORY, SIMILAR, everything).keys() == {"u"}
 
 
-@limits(max_examples=12, deadline=None)
+@limits(max_examples=6, deadline=None)
 @given(
     history=st.dictionaries(
         st.tuples(st.sampled_from("uvwx"), st.sampled_from("abcdefg")),

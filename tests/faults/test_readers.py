@@ -12,7 +12,7 @@ from tests.faults.test_killed import ROOT
 from tests.jobs.conftest import Invoke, Shop
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
-ROUNDS = 4
+ROUNDS = 2
 
 
 def test_a_reader_sees_one_day_or_the_other(invoke: Invoke, nights: Shop, tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_an_added_column_is_a_warning(invoke: Invoke, shop: Shop) -> None:
     assert (warning["event"], warning["columns"]) == ("new columns in a source", "colour")
 
 
+@pytest.mark.long
 def test_a_retyped_column_stops_the_run(invoke: Invoke, shop: Shop) -> None:
     shop.configure()
     text = Path(shop.conf).read_text().replace("format: csv", "format: parquet")

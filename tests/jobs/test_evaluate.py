@@ -18,6 +18,7 @@ from nightshelf.tables import (
 from tests.jobs.conftest import PLAIN, Invoke, Shop
 
 
+@pytest.mark.long
 def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, nights: Shop) -> None:
     conf = (*PLAIN, "--conf-file", nights.conf, "--ds")
     early = invoke("evaluate", *conf, "2026-11-22")

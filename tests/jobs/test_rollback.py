@@ -167,6 +167,7 @@ def test_the_listing_marks_what_is_in_use(
     assert not (Path(models.folder) / "warehouse" / "ops" / "job_runs").exists()
 
 
+@pytest.mark.long
 def test_readers_have_the_lists_of_an_earlier_day_again(invoke: Invoke, nights: Shop) -> None:
     conf = ("--conf-file", nights.conf)
     old = nights.store.digest(GOLD_RECOMMENDATIONS, on=date(2026, 11, 23))
