@@ -86,7 +86,7 @@ with DAG(
     [ingest, texts] >> build_item_cf
     [ingest, texts] >> build_features
     build_item_cf >> build_samples >> [train_towers, train_ctr]
-    features >> check_drift >> [train_towers, train_ctr]
+    [ingest, features] >> check_drift >> [train_towers, train_ctr]
     [build_item_cf, check_drift, models] >> recommend
     [ingest, samples] >> train_text
     [build_search_index, search_models] >> rank_search

@@ -26,7 +26,7 @@ NIGHT = {
     "build_features": ["ingest", "texts_over"],
     "build_samples": ["build_item_cf"],
     "features_over": ["build_features", "build_samples"],
-    "check_drift": ["features_over"],
+    "check_drift": ["features_over", "ingest"],
     "samples_over": ["build_samples"],
     "train_towers": ["build_samples", "check_drift"],
     "train_ctr": ["build_samples", "check_drift"],

@@ -1,35 +1,85 @@
-"""What a night makes of a step that fails."""
+"""How a night goes from step to step, and what its record says."""
 
-from contextlib import AbstractContextManager, nullcontext
-from datetime import date
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from nightshelf.errors import RetryLaterError
-from nightshelf.jobs import evaluate, nightly
+from nightshelf.errors import DataQualityError
+from nightshelf.jobs import build_features, build_samples, nightly
+from nightshelf.runs import Job
+from nightshelf.tables import OPS_JOB_RUNS
+from tests.jobs.conftest import Invoke, Shop
+
+DS = ("--ds", "2026-11-24")
 
 
-@pytest.mark.parametrize("is_alone", [False, True])
-def test_a_step_that_is_all_of_a_run_ends_it(
-    monkeypatch: pytest.MonkeyPatch, is_alone: bool
+@pytest.mark.parametrize("failing", [build_features.JOB, build_samples.JOB])
+def test_nothing_is_trained_by_samples_that_were_not_made(
+    failing: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A schedule runs steps by themselves, and has to see that one failed."""
+    ran: list[str] = []
 
-    def fails(*_: object) -> None:
-        raise RetryLaterError("storage did not answer; run again")
+    def step(job: Job, _: object, *, is_alone: bool) -> bool:
+        ran.append(job.name)
+        return job is not failing
 
-    monkeypatch.setattr(nightly, "execute", fails)
-    monkeypatch.setattr(nightly, "Run", lambda *_: None)
-    warned: list[str] = []
-    log = SimpleNamespace(warning=lambda line, **_: warned.append(line))
-    monkeypatch.setattr(nightly, "logger", lambda: log)
-    config = SimpleNamespace(evaluate=SimpleNamespace(horizon_days=1))
-    night: Any = SimpleNamespace(
-        spark=None, config=config, ds=date(2026, 3, 1), run_id="r", dry_run=False
-    )
-    ends: AbstractContextManager[Any] = pytest.raises(RetryLaterError)
-    with ends if is_alone else nullcontext():
-        assert not nightly._step(evaluate.JOB, night, is_alone=is_alone)
-    assert warned == ([] if is_alone else ["the night goes on without this step"])
+    monkeypatch.setattr(nightly, "_step", step)
+    run: Any = SimpleNamespace(config=SimpleNamespace(simulate=SimpleNamespace(enabled=False)))
+    nightly._steps(run, nightly.STEPS)
+    assert failing.name in ran
+    assert {"check_drift", "recommend", "report"} <= set(ran)
+    assert not {"train_towers", "train_ctr"} & set(ran)
+
+
+def test_a_step_run_by_itself_is_no_night(invoke: Invoke, shop: Shop) -> None:
+    step = ("--from", "score_reviews", "--to", "score_reviews")
+    assert invoke("nightly", "--conf-file", shop.conf, *DS, *step).code == 0
+    assert [r["job"] for r in shop.store.read(OPS_JOB_RUNS).collect()] == ["score_reviews"]
+
+
+def test_a_report_that_breaks_does_not_hide_the_gate(
+    invoke: Invoke, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object) -> None:
+        raise DataQualityError("held by a gate")
+
+    def broken(*_: object, **__: object) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(nightly, "_steps", held)
+    monkeypatch.setattr(nightly, "_step", broken)
+    ended = invoke("nightly", "--conf-file", shop.conf, *DS)
+    assert (ended.code, ended.error) == (65, "held by a gate")
+    assert any(line["event"] == "no report" for line in ended.lines)
+
+
+def test_a_status_file_that_cannot_be_written_changes_no_exit_code(
+    invoke: Invoke, shop: Shop, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    nowhere = str(tmp_path / "file" / "status.json")
+    ended = invoke("ingest", "--conf-file", "absent.yaml", *DS, "--status-file", nowhere)
+    assert ended.code == 66
+    assert any(line["event"] == "the status file could not be written" for line in ended.lines)
+
+
+def test_only_what_was_done_mends_a_failure(invoke: Invoke, shop: Shop) -> None:
+    def row(job: str, hour: int, status: str) -> tuple[object, ...]:
+        at = datetime(2026, 11, 24, hour, tzinfo=UTC)
+        code = 65 if status == "failed" else 0
+        told = (status, code, None, at, 1.0, 0, 0, "{}", "c0ffee", "0.1")
+        return (f"{job}-{hour}", job, date(2026, 11, 24), *told)
+
+    rows = [
+        row("recommend", 1, "failed"), row("recommend", 2, "dry-run"),
+        row("ingest", 1, "failed"), row("ingest", 2, "done"),
+        row("train_ctr", 1, "failed"), row("train_ctr", 2, "skipped"),
+    ]  # fmt: skip
+    shop.store.append(shop.spark.createDataFrame(rows, OPS_JOB_RUNS.schema), OPS_JOB_RUNS)
+    told = json.loads(invoke("status", "--conf-file", shop.conf, *DS, "--json").out)
+    mended = {row["job"]: row["repaired"] for row in told["failures"]}
+    assert mended == {"recommend": False, "ingest": True, "train_ctr": False}

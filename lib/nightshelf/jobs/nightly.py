@@ -1,6 +1,7 @@
 """The whole night: every step in order, in one process."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import date, timedelta
 
 import click
@@ -73,18 +74,28 @@ NAMES = tuple(step.name for step in STEPS)
 def night(run: Run, steps: Sequence[Job]) -> Outcome:
     """Runs the steps under the night's own lock, then shows some of the lists.
 
-    A night that a gate holds still has its report, which tells of the gate.
+    A night that a gate holds still has its report, which tells of the gate. A step that is run by
+    itself has its own record and is no night: it mends none that failed.
     """
-    with recorded(run) as outcome, run.store.lock(f"nightly/{run.ds.isoformat()}"):
+    record = recorded(run) if len(steps) > 1 else nullcontext(Outcome())
+    with record as outcome, run.store.lock(f"nightly/{run.ds.isoformat()}"):
         try:
             _steps(run, steps)
         except DataQualityError:
             if report.JOB in steps:
-                _step(report.JOB, run, is_alone=False)
+                _tell_of_the_gate(run)
             raise
         if recommend.JOB in steps and not run.dry_run:
             show(run, Console())
     return outcome
+
+
+def _tell_of_the_gate(run: Run) -> None:
+    try:
+        _step(report.JOB, run, is_alone=False)
+    except Exception as error:
+        # That a gate held the night is what its exit code has to say.
+        logger().warning("no report", why=f"{type(error).__name__}: {error}")
 
 
 def _steps(run: Run, steps: Sequence[Job]) -> None:
@@ -94,7 +105,7 @@ def _steps(run: Run, steps: Sequence[Job]) -> None:
             continue
         if not (untrained and step in MODEL):
             done = _step(step, run, is_alone=len(steps) == 1)
-            untrained = not done and step in BEFORE_TRAINING
+            untrained |= not done and step in BEFORE_TRAINING
 
 
 def _body(arguments: Arguments) -> Outcome:

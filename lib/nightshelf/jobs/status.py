@@ -41,7 +41,9 @@ def status(run: Run) -> dict[str, Any]:
 
 def _published(run: Run) -> Iterator[dict[str, Any]]:
     for table in TABLES:
-        told = run.store.last_manifest(table)
+        # Readers have what was published last; other tables keep all days, whichever came last.
+        commits = run.store.commits(table)
+        told = commits.manifest() if table in SERVED else commits.newest_day(date.max)
         if "ds" in told:
             day = date.fromisoformat(told["ds"])
             yield {
@@ -66,7 +68,7 @@ def _failures(run: Run) -> list[Row]:
     """Failed runs of the last days, whether a later run of the same (job, ds) did well."""
     runs = run.read(OPS_JOB_RUNS, until=run.ds)
     same = Window.partitionBy("job", DS)
-    well = F.max(F.when(F.col("status") != "failed", F.col("started"))).over(same)
+    well = F.max(F.when(F.col("status") == "done", F.col("started"))).over(same)
     first = run.ds - timedelta(days=DAYS - 1)
     return (
         runs.withColumn("repaired", F.coalesce(well > F.col("started"), F.lit(False)))

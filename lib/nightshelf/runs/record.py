@@ -118,9 +118,20 @@ def _write_row(run: Run, outcome: Outcome) -> None:
 def write_status(
     uri: str | None, job: str, ds: date | None, run_id: str | None, outcome: Outcome
 ) -> None:
-    """Writes how the run ended to `uri` as JSON, for schedulers that do not see exit codes."""
+    """Writes how the run ended to `uri` as JSON, for schedulers that do not see exit codes.
+
+    What cannot be written is told as an error and changes no exit code.
+    """
     if uri is None:
         return
+    try:
+        _write(uri, job, ds, run_id, outcome)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        logger().error("the status file could not be written", path=uri, why=why)
+
+
+def _write(uri: str, job: str, ds: date | None, run_id: str | None, outcome: Outcome) -> None:
     told = {
         "job": job,
         "ds": ds.isoformat() if ds else None,
