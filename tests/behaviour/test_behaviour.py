@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame
 
-from nightshelf.behaviour.baskets import baskets, rules
+from nightshelf.behaviour.baskets import LARGEST, baskets, rules
 from nightshelf.behaviour.cohorts import cohorts
 from nightshelf.behaviour.customers import customers
 from nightshelf.behaviour.funnel import funnel
@@ -74,6 +74,7 @@ def test_shapes_of_sessions(frame: Frame) -> None:
         frame,
         event("u", "a", "view"), event("u", "b", "view", minute=12),
         event("u", "b", "purchase", minute=31), event("v", "a", "view", ago=1),
+        event("u", "c", "impression", minute=50), event("w", "c", "impression"),
     )  # fmt: skip
     told = {
         (r["measure"], r["bin"]): (r["sessions"], r["with_purchase"])
@@ -93,6 +94,7 @@ def test_paths_between_categories(frame: Frame) -> None:
         event("u", "a", "view"), event("u", "b", "view", minute=1),
         event("u", "c", "view", minute=2), event("u", "d", "view", minute=3),
         event("v", "a", "view"), event("v", "c", "view", minute=1),
+        *(event("v", item, "impression") for item in "acbdac"),
     )  # fmt: skip
     found = [tuple(r) for r in events.transform(paths(most=2)).collect()]
     assert found == [("tea", "mugs", 2, 2), ("mugs", "none", 1, 1)]
@@ -115,6 +117,12 @@ def test_customers_by_recency_frequency_and_money(frame: Frame) -> None:
     assert [best[f"{name}_grade"] for name in ("recency", "frequency", "monetary")] == [5, 5, 5]
     assert [worst[f"{name}_grade"] for name in ("recency", "frequency", "monetary")] == [1, 1, 1]
     assert (best["kind"], worst["kind"]) == ("champion", "hibernating")
+
+
+def test_what_a_large_order_costs(frame: Frame) -> None:
+    order = event("u", "a", "purchase", price=9_999.5, quantity=2_000_000_000)
+    told = by_user(log(frame, order, order).transform(customers(DS, 30)))
+    assert told["u"]["monetary"] == 2 * 9_999.5 * 2_000_000_000
 
 
 def test_interest_drift_by_hand(frame: Frame) -> None:
@@ -151,3 +159,13 @@ def test_rules_of_baskets(frame: Frame) -> None:
     assert found["d", "c"] == (2, 1.0, 2.0)
     assert ("a", "c") not in found
     assert rules(together, least=7, confidence=0.5, most=10).collect() == []
+
+
+def test_a_large_order_again_and_again_is_no_billion_sets(frame: Frame) -> None:
+    large = [event(f"u{n}", f"i{i:02}", "purchase") for n in range(5) for i in range(30)]
+    usual = [event(f"v{n}", item, "purchase") for n in range(9) for item in ("i28", "i29")]
+    together = frame(EVENTS, large + usual).transform(baskets).persist()
+    assert {len(r["items"]) for r in together.collect()} == {2, LARGEST}
+    found = rules(together, least=5, confidence=0.5, most=10**6).collect()
+    assert max(r["baskets"] for r in found) == 14
+    assert {r["consequent"] for r in found} == {f"i{i:02}" for i in [*range(10), 28, 29]}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from nightshelf.errors import DataQualityError
-from nightshelf.jobs import build_features, build_samples, nightly
+from nightshelf.jobs import build_features, build_samples, check_drift, nightly
 from nightshelf.runs import Job
-from nightshelf.tables import OPS_JOB_RUNS
+from nightshelf.tables import OPS_JOB_RUNS, USER_FEATURES
 from tests.jobs.conftest import Invoke, Shop
 
 DS = ("--ds", "2026-11-24")
@@ -33,6 +33,26 @@ def test_nothing_is_trained_by_samples_that_were_not_made(
     assert failing.name in ran
     assert {"check_drift", "recommend", "report"} <= set(ran)
     assert not {"train_towers", "train_ctr"} & set(ran)
+
+
+@pytest.mark.parametrize(
+    ("expired", "taken"), [((), 2), ((1, 2), 9), ((1, 2, 9), 12), ((1, 2, 9, 12), None)]
+)
+def test_a_day_that_has_expired_is_no_reference(
+    expired: tuple[int, ...], taken: int | None
+) -> None:
+    """Of the 30th, with one 25 days before it: the newest so old, else the oldest since."""
+    days = {date(2026, 11, day): 5 for day in (1, 2, 9, 12)}
+    store = SimpleNamespace(
+        commits=lambda _: SimpleNamespace(rows_by_day=lambda: days),
+        has=lambda _, day: day.day not in expired,
+    )
+    drift = SimpleNamespace(reference_days=25)
+    run: Any = SimpleNamespace(
+        store=store, ds=date(2026, 11, 30), config=SimpleNamespace(drift=drift)
+    )
+    found = check_drift._reference(run, USER_FEATURES)
+    assert found == (date(2026, 11, taken) if taken else None)
 
 
 def test_a_step_run_by_itself_is_no_night(invoke: Invoke, shop: Shop) -> None:

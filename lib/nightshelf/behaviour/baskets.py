@@ -1,21 +1,32 @@
 """What is bought together."""
 
+from typing import Final
+
 from pyspark.ml.fpm import FPGrowth
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightshelf.columns import EVENT_TYPE, ITEM, SESSION, USER
+
+LARGEST: Final = 12
+"""Items of a basket that count: n items bought together a few times over are 2**n sets."""
 
 
 def baskets(events: DataFrame) -> DataFrame:
     """[silver.events] -> [items]: of each session with purchases of two items, the distinct items.
 
-    A user's session is a basket.
+    A user's session is a basket. Of more than LARGEST items those count that are in most baskets,
+    ties by the ids.
     """
+    bought = events.where((F.col(EVENT_TYPE) == "purchase") & F.col(ITEM).isNotNull())
+    pairs = bought.select(USER, SESSION, ITEM).distinct()
+    common = Window.partitionBy(USER, SESSION).orderBy(F.desc("baskets"), ITEM)
     return (
-        events.where((F.col(EVENT_TYPE) == "purchase") & F.col(ITEM).isNotNull())
+        pairs.join(pairs.groupBy(ITEM).agg(F.count("*").alias("baskets")), ITEM, "inner")
+        .withColumn("place", F.row_number().over(common))
+        .where(F.col("place") <= LARGEST)
         .groupBy(USER, SESSION)
-        .agg(F.array_sort(F.collect_set(ITEM)).alias("items"))
+        .agg(F.array_sort(F.collect_list(ITEM)).alias("items"))
         .where(F.size("items") > 1)
         .select("items")
     )

@@ -1,4 +1,7 @@
-"""What visits look like: how long, how wide, when, and through which categories."""
+"""What visits look like: how long, how wide, when, and through which categories.
+
+A visit is what a shopper did: impressions, which the shop made, come by the page and all at once.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -15,6 +18,7 @@ STEPS: Final[Mapping[str, Sequence[int]]] = {
     "items": (1, 2, 3, 5, 10, 20),
 }
 """Of each measure, where its bins begin."""
+_IS_DONE: Final = f"{EVENT_TYPE} <> 'impression'"
 
 
 def shapes(events: DataFrame) -> DataFrame:
@@ -24,14 +28,18 @@ def shapes(events: DataFrame) -> DataFrame:
     by the hour in which they begin (UTC), and by the day of the week. Bins are in the order of
     `place`. A session is a user's: two users' ids may be the same.
     """
-    each = events.groupBy(USER, SESSION).agg(
-        F.count("*").alias("events"),
-        F.floor((F.unix_seconds(F.max(EVENT_TS)) - F.unix_seconds(F.min(EVENT_TS))) / 60).alias(
-            "minutes"
-        ),
-        F.count_distinct(ITEM).alias("items"),
-        F.min(EVENT_TS).alias("begun"),
-        F.max((F.col(EVENT_TYPE) == "purchase").cast("int")).alias("bought"),
+    each = (
+        events.where(_IS_DONE)
+        .groupBy(USER, SESSION)
+        .agg(
+            F.count("*").alias("events"),
+            F.floor((F.unix_seconds(F.max(EVENT_TS)) - F.unix_seconds(F.min(EVENT_TS))) / 60).alias(
+                "minutes"
+            ),
+            F.count_distinct(ITEM).alias("items"),
+            F.min(EVENT_TS).alias("begun"),
+            F.max((F.col(EVENT_TYPE) == "purchase").cast("int")).alias("bought"),
+        )
     )
     binned = [_bin(measure, starts) for measure, starts in STEPS.items()]
     hour, day = F.hour("begun"), F.weekday("begun")
@@ -53,7 +61,8 @@ def paths(most: int) -> Transform:
     def transform(events: DataFrame) -> DataFrame:
         order = Window.partitionBy(USER, SESSION).orderBy(EVENT_TS, ITEM, EVENT_TYPE)
         return (
-            events.withColumn("next_category", F.lead(CATEGORY).over(order))
+            events.where(_IS_DONE)
+            .withColumn("next_category", F.lead(CATEGORY).over(order))
             .where(F.col("next_category") != F.col(CATEGORY))
             .groupBy(CATEGORY, "next_category")
             .agg(F.count("*").alias("steps"), F.count_distinct(USER).alias("users"))

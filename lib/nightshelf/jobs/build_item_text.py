@@ -110,8 +110,9 @@ def _publish_neighbours(run: Run, model: TextModel, texts: DataFrame) -> None:
     items = current.join(sold, ITEM, "left").persist()  # fingerprinted, joined with vectors
     made_of = f"{model.model_id}-{run.config.text.neighbours}-{_fingerprint(items)}"
     last = run.store.manifest_read(TEXT_NEIGHBOURS)
-    if last.get("made_of") == made_of:
-        rows = run.read(TEXT_NEIGHBOURS, on=date.fromisoformat(last["ds"]))
+    day = date.fromisoformat(last["ds"]) if last.get("made_of") == made_of else None
+    if day is not None and run.store.has(TEXT_NEIGHBOURS, day):  # it has not expired
+        rows = run.read(TEXT_NEIGHBOURS, on=day)
     else:
         rows = _neighbours(run, items, known_vectors(run, model, run.ds))
     run.publish(rows.withColumn(DS, F.lit(run.ds)), TEXT_NEIGHBOURS, about={"made_of": made_of})

@@ -59,11 +59,15 @@ def _moved(run: Run) -> Iterator[DataFrame]:
 
 
 def _reference(run: Run, table: Table) -> date | None:
-    """The newest day with rows that is so old, else the oldest; None where ds is the first."""
+    """The newest day with rows that is so old, else the oldest; None where ds is the first.
+
+    Commits tell of days, too, whose rows have expired since.
+    """
     rows = run.store.commits(table).rows_by_day()
     days = sorted(day for day, n in rows.items() if n and day < run.ds)
-    old = [day for day in days if day <= run.ds - timedelta(days=run.config.drift.reference_days)]
-    return old[-1] if old else next(iter(days), None)
+    since = run.ds - timedelta(days=run.config.drift.reference_days)
+    old, young = [d for d in days if d <= since], [d for d in days if d > since]
+    return next((day for day in (*reversed(old), *young) if run.store.has(table, day)), None)
 
 
 def _limit(run: Run) -> Column:

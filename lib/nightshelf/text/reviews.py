@@ -19,6 +19,7 @@ from nightshelf.columns import (
     TEXT,
     Transform,
 )
+from nightshelf.exact import exact_sum
 from nightshelf.text.documents import so_far
 from nightshelf.text.sentiment import Opinions
 
@@ -62,7 +63,7 @@ def opinions(aspects: Sequence[str], mean: float, prior: float) -> Transform:
         return F.when(n > 0, (F.coalesce(total, F.lit(0.0)) + prior * mean) / (n + prior))
 
     def transform(reviews: DataFrame) -> DataFrame:
-        sums = (F.sum(told).alias(f"{name}_sum") for name, told in said.items())
+        sums = (exact_sum(told).alias(f"{name}_sum") for name, told in said.items())
         numbers = (F.count(told).alias(f"{name}_n") for name, told in said.items())
         daily = reviews.groupBy(ITEM, DS).agg(*sums, *numbers)
         n = F.sum(f"{SENTIMENT}_n").over(until).cast("double")
