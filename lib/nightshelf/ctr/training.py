@@ -81,6 +81,7 @@ class Training:
 
     def _epoch(self, step: Step, told: progress.Progress | None) -> None:
         state, plan, began = self.state, self.plan, time.monotonic()
+        seconds, waited = state.seconds, state.waited
         steps = plan.steps * self.settings.epochs
         self.network.train()
         batches = Ahead(self._batches())
@@ -91,12 +92,13 @@ class Training:
             state.step, state.position = state.step + 1, state.position + 1
             state.epoch_loss += loss * len(rows)
             state.rows, state.scale = state.rows + everybody, step.scale.value
+            # Of each step, since a checkpoint shall tell the time of its rows.
+            state.seconds = seconds + time.monotonic() - began
+            state.waited = waited + batches.waited
             if told:
                 told.tell(state.step, everybody, loss)
             if state.step % self.settings.checkpoint_steps == 0 and state.position < plan.steps:
                 self._keep()
-        state.seconds += time.monotonic() - began
-        state.waited += batches.waited
 
     def _batches(self) -> Iterator[tuple[Rows, Looked]]:
         """What is learnt from of the epoch's batches that are still to come, and its look-ups."""
