@@ -102,10 +102,11 @@ class Training:
 
     def _batches(self) -> Iterator[tuple[Rows, Looked]]:
         """What is learnt from of the epoch's batches that are still to come, and its look-ups."""
-        own = shard(self.data.folder("train"), self.inputs, self.ranks.rank, self.ranks.size)
+        ranks, train = self.ranks, self.data.folder("train")
+        own = shard(train, self.inputs, ranks.rank, ranks.size, ranks.sign)
         order = self.settings.seed * 1_000 + self.state.epoch + 1
         done = self.state.position
-        for n, rows in enumerate(own.batches(self.plan.sizes(self.ranks.rank), order)):
+        for n, rows in enumerate(own.batches(self.plan.sizes(ranks.rank), order)):
             if n >= done:
                 learnt_from = near(self.objective.rows(rows), self.device)
                 yield learnt_from, self.lookup(learnt_from)

@@ -122,7 +122,8 @@ class FineTuning:
         state, began = self.state, time.monotonic()
         seconds, waited = state.seconds, state.waited
         steps = self.plan.steps * self.settings.epochs
-        own = shard(self.data.folder("train"), self.ranks.rank, self.ranks.size)
+        ranks = self.ranks
+        own = shard(self.data.folder("train"), ranks.rank, ranks.size, ranks.sign)
         order = self.settings.seed * 1_000 + state.epoch + 1
         done = state.position
         self.network.module.train()
