@@ -9,7 +9,7 @@ import torch
 
 from nightshelf.ctr.models import build
 from nightshelf.ctr.table import Layout
-from nightshelf.ctr.trained import MODEL, Trained
+from nightshelf.ctr.trained import MODEL, Trained, rows_at_once
 from nightshelf.errors import DataQualityError
 from nightshelf.fields import Rows
 from nightshelf.learning import checkpoint
@@ -39,6 +39,16 @@ def test_a_shared_history_scores_as_a_copy_of_it(name: str) -> None:
     found, expected = model.logits(rows), model.logits(rows.whole())
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert np.ptp(expected[:, 0]) > 0.1
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_longer_histories_are_scored_fewer_at_once(kind: str) -> None:
+    device = torch.device(kind)
+    most = rows_at_once(device, 0)
+    assert most == rows_at_once(device, 1) == {"cpu": 2_048, "cuda": 65_536}[kind]
+    for length in (50, 200, 10_000):
+        assert rows_at_once(device, length) == min(most, 2**20 // length)
+    assert rows_at_once(device, 2**21) == 1
 
 
 def test_rows_keep_their_histories_wherever_they_are_taken() -> None:

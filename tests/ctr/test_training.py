@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -11,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from nightshelf.ctr import training
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.fitting import Work, fit, reads
@@ -91,25 +93,37 @@ class StoppedError(Exception):
 def test_a_broken_training_goes_on_to_the_same_model(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = fit(Work(str(data), str(tmp_path / "whole"), SETTINGS), Alone())
+    seconds = 0
     take = Step.take
-    for last in (10, 31, 45):  # in the first, second and third epoch
 
-        def until(self: Step, *args: object, last: int = last) -> float:
+    def taking(last: int | None) -> None:
+        """Each step takes a second, and the last one breaks."""
+
+        def one(self: Step, *args: object) -> float:
+            nonlocal seconds
+            seconds += 1
             if args[3] == last:
                 raise StoppedError
             return take(self, *args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(Step, "take", until)
+        monkeypatch.setattr(Step, "take", one)
+
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: seconds))
+    taking(last=None)
+    whole = fit(Work(str(data), str(tmp_path / "whole"), SETTINGS), Alone())
+    for last in (10, 31, 45):  # in the first, second and third epoch
+        taking(last)
         with pytest.raises(StoppedError):
             fit(Work(str(data), str(tmp_path / "broken"), SETTINGS), Alone())
-    monkeypatch.setattr(Step, "take", take)
+    taking(last=None)
     newest = checkpoint.newest(Folder(str(tmp_path / "broken" / "checkpoints")))
     assert newest is not None
     assert newest[1]["step"] == 42
     resumed = fit(Work(str(data), str(tmp_path / "broken"), SETTINGS), Alone())
     assert resumed["losses"] == pytest.approx(whole["losses"], abs=1e-6)
     assert resumed["valid_aucs"] == whole["valid_aucs"]
+    assert resumed["epoch_seconds"] == whole["epoch_seconds"] == [20, 20, 20]
+    assert resumed["rows_s"] == whole["rows_s"] == 200
     models = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "broken")]
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
 

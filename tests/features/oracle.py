@@ -18,8 +18,7 @@ def user_row(shop: Shop, config: FeaturesConfig, user: str, day: date) -> Row:
     for window in config.windows_days:
         recent = {e["session_id"] for e in mine if (day - e["ds"]).days < window}
         numbers[f"sessions_{window}d"] = float(len(recent))
-    people = [r for r in shop.users or [] if r["user_id"] == user]
-    person = max(people, key=lambda r: r["ds"], default={})
+    person = _person(shop, user, day)
     signed_up = person.get("signup_date")
     begun = signed_up if signed_up and signed_up <= day else min((e["ds"] for e in mine), default=0)
     if begun:
@@ -53,6 +52,15 @@ def user_row(shop: Shop, config: FeaturesConfig, user: str, day: date) -> Row:
         ],
         "ds": day,
     }
+
+
+def _person(shop: Shop, user: str, day: date) -> Row:
+    """What was told of the user up to the day, or on the first day of all if they were there."""
+    rows = sorted((r for r in shop.users or [] if r["user_id"] == user), key=lambda r: r["ds"])
+    told = [r for r in rows if r["ds"] <= day]
+    if told or not rows or rows[0]["ds"] > min(r["ds"] for r in shop.users or []):
+        return told[-1] if told else {}
+    return rows[0] if (rows[0].get("signup_date") or day) <= day else {}
 
 
 def item_row(shop: Shop, config: FeaturesConfig, item: str, day: date) -> Row:

@@ -26,15 +26,19 @@ Found = dict[tuple[str, date], Row]
 
 def shop(seed: int = 5, events: int = 700) -> Shop:
     rng = np.random.default_rng(seed)
+    later = {"b": "1", "a": "2"}
     return Shop(
         [_event(rng, n) for n in range(events)],
         [row for n in range(11) for row in _history(rng, f"i{n}")],
         [
-            user("u0", ds=START, signup_date=START, attributes={"device": "tv"}),
-            user("u0", signup_date=START - timedelta(days=9), attributes={"b": "1", "a": "2"}),
-            user("u1", signup_date=DAYS[2], attributes={"device": None}),
-            user("u2"),
-            user("far", signup_date=START, attributes={"device": "phone"}),
+            user("u0", ds=DAYS[1], signup_date=START, attributes={"device": "tv"}),
+            user("u0", ds=DAYS[2], signup_date=START - timedelta(days=9), attributes=later),
+            user("u0", ds=DAYS[3], signup_date=START - timedelta(days=9), attributes=later),
+            user("u1", ds=DAYS[1], attributes={"device": "phone", "a": None}),
+            user("u2", ds=DAYS[1], signup_date=DAYS[1], attributes={"device": "tv"}),
+            user("u3", ds=DAYS[3], signup_date=DAYS[2], attributes={"device": "tv"}),
+            user("u4", ds=DAYS[2], signup_date=DAYS[4]),
+            user("far", ds=DAYS[1], signup_date=START, attributes={"device": "phone"}),
         ],
     )
 
@@ -113,7 +117,7 @@ def test_the_same_as_by_the_definitions(found: dict[str, Found], key: str) -> No
 
 
 @pytest.mark.parametrize("key", FIELDS)
-def test_later_events_and_items_leave_no_trace(
+def test_later_events_items_and_users_leave_no_trace(
     spark: SparkSession, found: dict[str, Found], key: str
 ) -> None:
     day = DAYS[2]
@@ -125,10 +129,15 @@ def test_later_events_and_items_leave_no_trace(
     told = {"category": "later", "brand": "later", "price": 99.0, "title": "later", "stock": 0}
     items = [item(name, day + timedelta(days=1), **told) for name in ("i0", "i1", "i11", "i12")]
     known = {(r["item_id"], r["ds"]) for r in shop().items}
+    people = [
+        user(name, ds=day + timedelta(days=1), signup_date=START, attributes={"device": "later"})
+        for name in ("u0", "u1", "u2", "u7")
+    ]
     planted = replace(
         shop(),
         events=shop().events + later,
         items=shop().items + [r for r in items if (r["item_id"], r["ds"]) not in known],
+        users=[*(shop().users or []), *people],
     )
     ours = _found(spark, planted, key)
     earlier = {pair for pair in ours if pair[1] <= day}

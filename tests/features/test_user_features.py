@@ -28,7 +28,12 @@ def test_every_feature_of_a_user_on_two_days(spark: SparkSession) -> None:
         ],
         users=[
             user("u", signup_date=date(2026, 2, 10), attributes={"device": "phone", "age": None}),
-            user("u", ds=march(9), attributes={"device": "old", "gone": "yes"}),
+            user(
+                "u",
+                ds=march(9),
+                signup_date=date(2026, 2, 12),
+                attributes={"device": "old", "gone": "yes"},
+            ),
         ],
     )
     asked = [("u", march(10)), ("u", march(8)), ("nobody", march(10))]
@@ -71,11 +76,14 @@ def test_every_feature_of_a_user_on_two_days(spark: SparkSession) -> None:
             "rating_1d": 0, "rating_7d": 0, "rating_rate": 0,
             "sessions_1d": 1, "sessions_7d": 1,
             "days_since_click": 7, "days_since_cart": 0, "days_since_any": 0,
-            "tenure_days": 26,
+            "tenure_days": 24,
             "price_level": (2 * v + 9) / (v + 3) * LN2,
             "price_spread": sqrt((4 * v + 27) / (v + 3) - ((2 * v + 9) / (v + 3)) ** 2) * LN2,
         }
     )  # fmt: skip
+    assert before["categories"] == {
+        "user_id": "u", "device": "old", "gone": "yes", "loved_category": "Y", "loved_brand": "B",
+    }  # fmt: skip
     assert before["recent"][1]["event_ts"] == datetime(2026, 3, 1, 10, 0)
     nobody = found["nobody", march(10)]
     assert set(nobody["numbers"].values()) == {0.0}

@@ -1,4 +1,4 @@
-"""Of daily deliveries of items and users the newest counts."""
+"""Daily deliveries of items and users hold from their day on."""
 
 from datetime import date
 from pathlib import Path
@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from nightshelf.config import ItemSource, UserSource
 from nightshelf.ingest.catalogue import deliver_items, deliver_users
 from nightshelf.ingest.sources import Reader
-from nightshelf.tables.as_of import items_as_of
+from nightshelf.tables.as_of import changes, items_as_of
 
 DS = date(2026, 11, 24)
 ITEM_FIELDS = {"item_id": "item", "price": "price", "stock": "stock", "delisted": "gone"}
@@ -37,9 +37,14 @@ def test_a_day_s_items_hold_from_that_day_on(
     assert (now["price"], now["stock"], now["delisted"]) == (80.0, 0, False)
 
 
-def test_of_a_user_the_newest_file_counts(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "2026-11-22.csv").write_text("user,plan\nu1,basic\nu2,basic\n")
-    (tmp_path / "2026-11-23.csv").write_text("user,plan\nu1,gold\n")
+def test_a_change_of_a_user_holds_from_its_file_s_day_on(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "2026-11-21.csv").write_text("user,plan\nu1,basic\nu2,basic\n")
+    (tmp_path / "2026-11-22.csv").write_text("user,plan\nu1,basic\nu3,\n")
+    (tmp_path / "2026-11-23.csv").write_text("user,plan\nu1,gold\nu3,basic\n")
+    (tmp_path / "2026-11-24.csv").write_text("user,plan\nu1,basic\n")
+    (tmp_path / "2026-11-25.csv").write_text("user,plan\nu1,later\n")
     source = UserSource(
         format="csv",
         path="{ds}.csv",
@@ -48,5 +53,12 @@ def test_of_a_user_the_newest_file_counts(spark: SparkSession, tmp_path: Path) -
         options={"header": True},
     )
     users = deliver_users(Reader(spark, str(tmp_path), None, DS), [source], None)
-    told = sorted((r["user_id"], r["attributes"]["plan"], r["ds"]) for r in users.collect())
-    assert told == [("u1", "gold", DS), ("u2", "basic", DS)]
+    told = {
+        (r["user_id"], r["ds"].day): r["attributes"].get("plan")
+        for r in users.transform(changes).collect()
+    }
+    assert told == {
+        ("u1", 21): "basic", ("u1", 23): "gold", ("u1", 24): "basic",
+        ("u2", 21): "basic",
+        ("u3", 22): None, ("u3", 23): "basic",
+    }  # fmt: skip

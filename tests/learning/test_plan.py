@@ -74,6 +74,18 @@ def test_an_order_is_decided_by_its_seed_alone(tmp_path: Path) -> None:
     assert users(None) == list(range(1_200))
 
 
+def test_a_copy_from_elsewhere_is_made_once_and_gives_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "elsewhere", [30] * 4)
+    monkeypatch.setattr(Folder, "is_local", property(lambda self: "elsewhere" not in self.uri))
+    signs: list[int] = []
+    own = shard(Folder(str(tmp_path / "elsewhere")), INPUTS, 1, 2, lambda: signs.append(1))
+    for _ in range(2):
+        assert [len(batch) for batch in own.batches([20] * 3, order=1)] == [20] * 3
+        assert len(signs) == 2  # a file each
+
+
 def test_fewer_row_groups_than_ranks_are_refused() -> None:
     with pytest.raises(DataQualityError, match="2 row groups for 3 ranks"):
         planned([10, 10], ranks=3, batch_rows=6)

@@ -8,13 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightshelf.fields import USER_COLUMN, WEIGHT_COLUMN, Inputs, Rows
-from nightshelf.learning.reader import Shard
+from nightshelf.learning.reader import Shard, unwatched
 from nightshelf.learning.storage import Folder
 
 
-def shard(folder: Folder, inputs: Inputs, rank: int = 0, ranks: int = 1) -> Shard[Rows]:
+def shard(
+    folder: Folder,
+    inputs: Inputs,
+    rank: int = 0,
+    ranks: int = 1,
+    sign: Callable[[], None] = unwatched,
+) -> Shard[Rows]:
     """The part of a split that one rank reads."""
-    return Shard(folder, decoder(inputs), rank, ranks)
+    return Shard(folder, decoder(inputs), rank, ranks, sign)
 
 
 def decoder(inputs: Inputs) -> Callable[[dict[str, Any]], Rows]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nightshelf.ctr.batch import Batch
 from nightshelf.ctr.models.two_tower import TwoTower
-from nightshelf.ctr.trained import Singles, Trained, slices
+from nightshelf.ctr.trained import Singles, Trained
 from nightshelf.fields import Rows
 
 
@@ -36,7 +36,7 @@ class Encoder:
 
     def _vectors(self, rows: Rows, tower: Callable[[Batch], Tensor]) -> Singles:
         found = np.empty((len(rows), self.network.width), np.float32)
-        for some in slices(len(rows), self.model.table.device):
+        for some in self.model.slices(len(rows)):
             with torch.inference_mode():
                 found[some] = tower(self._batch(rows.take(some))).cpu().numpy()
         return found

@@ -21,6 +21,8 @@ from nightshelf.learning.precision import Precision, arithmetic
 from nightshelf.learning.storage import Folder
 
 MODEL: Final = "model"
+EVENTS_AT_ONCE: Final = 1 << 20
+"""Of the histories of the rows that a network is given at once."""
 
 Singles = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -46,7 +48,7 @@ class Trained:
         training = self.network.training
         self.network.eval()
         with torch.inference_mode(), arithmetic(self.precision, self.table.device):
-            parts = [self._logits(rows.take(some)) for some in slices(len(rows), self.table.device)]
+            parts = [self._logits(rows.take(some)) for some in self.slices(len(rows))]
         self.network.train(training)
         if not parts:
             return np.empty((0, len(self.inputs.tasks)), np.float32)
@@ -67,6 +69,13 @@ class Trained:
         places = (torch.from_numpy(found).to(device) for found in self.layout.table_rows(rows))
         fields, items = (looked_up(self.table, found) for found in places)
         return batch_of(rows, fields, items, self.layout, device)
+
+    def slices(self, rows: int) -> Iterator[slice]:
+        """Parts of so many rows that the model's device works on at once."""
+        history = self.inputs.history
+        at_once = rows_at_once(self.table.device, history.length if history else 0)
+        for start in range(0, rows, at_once):
+            yield slice(start, start + at_once)
 
     def _logits(self, rows: Rows) -> Tensor:
         logits: Tensor = self.network(self.lookup(rows))
@@ -113,9 +122,9 @@ class Trained:
         )
 
 
-def slices(rows: int, device: torch.device) -> Iterator[slice]:
-    """Parts of so many rows that a device works on at once."""
-    # What a processor's cache holds multiplies faster; a GPU wants to be given much.
-    at_once = 2_048 if device.type == "cpu" else 65_536
-    for start in range(0, rows, at_once):
-        yield slice(start, start + at_once)
+def rows_at_once(device: torch.device, length: int) -> int:
+    """How many rows with histories of a length a device works on at once."""
+    # What a processor's cache holds multiplies faster; a GPU wants to be given much, but attention
+    # takes memory for each event: about a kilobyte, hence a gigabyte in all.
+    most = 2_048 if device.type == "cpu" else 65_536
+    return max(1, min(most, EVENTS_AT_ONCE // max(1, length)))

@@ -81,6 +81,7 @@ class Training:
 
     def _epoch(self, step: Step, told: progress.Progress | None) -> None:
         state, plan, began = self.state, self.plan, time.monotonic()
+        seconds, waited = state.seconds, state.waited
         steps = plan.steps * self.settings.epochs
         self.network.train()
         batches = Ahead(self._batches())
@@ -91,19 +92,21 @@ class Training:
             state.step, state.position = state.step + 1, state.position + 1
             state.epoch_loss += loss * len(rows)
             state.rows, state.scale = state.rows + everybody, step.scale.value
+            # Of each step, since a checkpoint shall tell the time of its rows.
+            state.seconds = seconds + time.monotonic() - began
+            state.waited = waited + batches.waited
             if told:
                 told.tell(state.step, everybody, loss)
             if state.step % self.settings.checkpoint_steps == 0 and state.position < plan.steps:
                 self._keep()
-        state.seconds += time.monotonic() - began
-        state.waited += batches.waited
 
     def _batches(self) -> Iterator[tuple[Rows, Looked]]:
         """What is learnt from of the epoch's batches that are still to come, and its look-ups."""
-        own = shard(self.data.folder("train"), self.inputs, self.ranks.rank, self.ranks.size)
+        ranks, train = self.ranks, self.data.folder("train")
+        own = shard(train, self.inputs, ranks.rank, ranks.size, ranks.sign)
         order = self.settings.seed * 1_000 + self.state.epoch + 1
         done = self.state.position
-        for n, rows in enumerate(own.batches(self.plan.sizes(self.ranks.rank), order)):
+        for n, rows in enumerate(own.batches(self.plan.sizes(ranks.rank), order)):
             if n >= done:
                 learnt_from = near(self.objective.rows(rows), self.device)
                 yield learnt_from, self.lookup(learnt_from)

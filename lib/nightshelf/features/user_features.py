@@ -30,6 +30,7 @@ from nightshelf.features.user_part import OWN, STAMP, UserPart
 from nightshelf.feedback import positive_events
 from nightshelf.parts import DAY, by_part
 from nightshelf.tables import USER_FEATURES
+from nightshelf.tables.as_of import changes
 from nightshelf.tables.contract import STRING_MAP
 
 _FACTS = (CATEGORY, BRAND, PRICE)
@@ -45,9 +46,10 @@ def user_features(
     """[user_id, ds] -> [gold.user_features]; one row a pair, the pairs unique.
 
     events, items, users: silver.events, silver.items and, where the shop has it, silver.users. A
-    row holds what events and rows of items up to its ds tell; of a user's rows only the newest
-    counts, and no sign-up later than ds. An item whose category, brand or price is told only after
-    an event lends it to the event from that day on.
+    row holds what events and rows of items up to its ds tell, and the user's own newest row up to
+    ds, but no sign-up later than ds. What was told of users on the first day of all holds before
+    it, too, from their sign-up on: how they were earlier nobody knows. An item whose category,
+    brand or price is told only after an event lends it to the event from that day on.
     """
 
     def transform(pairs: DataFrame) -> DataFrame:
@@ -95,16 +97,19 @@ def _place(kind: str) -> Column:
 
 
 def _people(users: DataFrame) -> DataFrame:
-    """[user_id, signed_up, attributes]; the newest row of each user, attributes in order."""
-    newest = users.groupBy(USER).agg(
-        F.max_by(F.struct("signup_date", ATTRIBUTES), DS).alias("newest")
-    )
-    told = F.filter(
-        F.map_entries(F.coalesce(F.col("newest")[ATTRIBUTES], F.create_map().cast(STRING_MAP))),
-        lambda entry: entry["value"].isNotNull() & ~entry["key"].isin(*OWN),
-    )
-    return newest.select(
-        USER,
-        F.unix_date(F.col("newest")["signup_date"]).alias("signed_up"),
-        F.map_from_entries(F.array_sort(told)).alias(ATTRIBUTES),
+    """[user_id, day, signed_up, attributes]: how a user is from a day on, attributes in order."""
+    day, signed_up = F.unix_date(DS), F.unix_date("signup_date")
+    first = users.agg(F.min(DS).alias("first"))
+    since = F.when(F.col(DS) == F.col("first"), F.least(day, F.coalesce(signed_up, F.lit(0))))
+    entries = F.map_entries(F.coalesce(ATTRIBUTES, F.create_map().cast(STRING_MAP)))
+    told = F.filter(entries, lambda entry: entry["value"].isNotNull() & ~entry["key"].isin(*OWN))
+    return (
+        users.transform(changes)
+        .crossJoin(F.broadcast(first))
+        .select(
+            USER,
+            F.coalesce(since, day).alias(DAY),
+            signed_up.alias("signed_up"),
+            F.map_from_entries(F.array_sort(told)).alias(ATTRIBUTES),
+        )
     )

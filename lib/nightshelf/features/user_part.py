@@ -64,8 +64,8 @@ class UserPart:
 
     Its frames are, in order: [user_id, day, since], what is asked for; [user_id, session_id, day,
     counts], the days of sessions; [user_id, day, stamp, item_id, type, category, brand, price, and
-    the day since when each of these was told], the positive events; [user_id, signed_up,
-    attributes], the users, which may be missing.
+    the day since when each of these was told], the positive events; [user_id, day, signed_up,
+    attributes], how users are from a day on, which may be missing.
     """
 
     config: FeaturesConfig
@@ -112,19 +112,18 @@ class UserPart:
 
 
 class _Known:
-    """What the users' own table tells: signed_up (P,), NaN where it is unknown or later."""
+    """What was told of the users as of the days: signed_up (P,), NaN where unknown or later."""
 
     def __init__(self, asked: Asked, people: Some) -> None:
         self.signed_up = np.full(len(asked), np.nan)
-        self._place = np.full(len(asked), -1)
         self._people = people
         if len(people):
-            rows = np.full(max(people.keys.max(), asked.keys.max()) + 1, -1)
-            rows[people.keys] = np.arange(len(people))
-            self._place = rows[asked.keys]
-            found = np.flatnonzero(self._place >= 0)
-            day = people.array("signed_up", missing=_NEVER)[self._place[found]]
-            self.signed_up[found] = np.where(day <= asked.days[found], day, np.nan)
+            self._people = people = people.ordered()
+            until = asked.rows_until(people.keys, people.array(DAY))
+            self._found = np.flatnonzero(until > asked.first_rows(people.keys))
+            self._rows = until[self._found] - 1
+            day = people.array("signed_up", missing=_NEVER)[self._rows]
+            self.signed_up[self._found] = np.where(day <= asked.days[self._found], day, np.nan)
 
     def categories(self, users: pa.Array, categories: pa.Array, brands: pa.Array) -> pa.MapArray:
         """(P,): the user's id, best-loved category and brand (null: none), and attributes."""
@@ -133,10 +132,9 @@ class _Known:
         rows.add("loved_category", categories)
         rows.add("loved_brand", brands)
         if len(self._people):
-            found = np.flatnonzero(self._place >= 0)
-            told = self._people.column(ATTRIBUTES).take(pa.array(self._place[found]))
+            told = self._people.column(ATTRIBUTES).take(pa.array(self._rows))
             ends = told.offsets.to_numpy()
-            owners = np.repeat(found, np.diff(ends))
+            owners = np.repeat(self._found, np.diff(ends))
             mine = slice(int(ends[0]), int(ends[-1]))
             rows.add_entries(owners, told.keys[mine], told.items[mine])
         return rows.maps()

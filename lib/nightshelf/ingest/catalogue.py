@@ -90,19 +90,19 @@ def deliver_items(reader: Reader, sources: Sequence[ItemSource]) -> DataFrame:
 
 
 def deliver_users(reader: Reader, sources: Sequence[UserSource], pseudonym: Pseudonym) -> DataFrame:
-    """[silver.users] of all user sources as of the reader's day, one row a user: the newest."""
+    """[silver.users] of all user sources up to the reader's day, one row a (user, day)."""
     frames = [
         rows.transform(mapped_users(source, reader.until, pseudonym))
         for source, rows in reader.each(sources, "users")
     ]
-    users = reduce(DataFrame.unionByName, frames).transform(_one_row_a_user)
-    return users.withColumn(DS, F.lit(reader.until))
+    return reduce(DataFrame.unionByName, frames).transform(_one_row_a_user_and_day)
 
 
 def mapped_users(source: UserSource, until: date, pseudonym: Pseudonym = None) -> Transform:
     """[a user source's columns] -> [silver.users], one row a source row.
 
-    `ds` is the day that the path names, or `until` where it names none.
+    `ds` is the day from which the row holds: the one that the path names, or `until` where it names
+    none.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
@@ -131,8 +131,8 @@ def _attributes(names: Sequence[str]) -> Column:
     return F.map_filter(F.create_map(*pairs), lambda _, told: told.isNotNull())
 
 
-def _one_row_a_user(users: DataFrame) -> DataFrame:
-    first = Window.partitionBy(USER).orderBy(F.desc(DS), "signup_date", F.to_json(ATTRIBUTES))
+def _one_row_a_user_and_day(users: DataFrame) -> DataFrame:
+    first = Window.partitionBy(USER, DS).orderBy("signup_date", F.to_json(ATTRIBUTES))
     return users.withColumn("n", F.row_number().over(first)).where("n = 1").drop("n")
 
 

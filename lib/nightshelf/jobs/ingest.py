@@ -1,5 +1,6 @@
 """Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pyspark import StorageLevel
@@ -7,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TS, Transform
-from nightshelf.config import ItemSource
+from nightshelf.config import FileSource
 from nightshelf.ingest import catalogue, cleaning
 from nightshelf.ingest.erased import without_erased
 from nightshelf.ingest.events import deliver, quarantined, silver_events
@@ -26,7 +27,9 @@ from nightshelf.tables import (
     SILVER_ITEMS,
     SILVER_REVIEWS,
     SILVER_USERS,
+    Table,
 )
+from nightshelf.tables.as_of import changes
 
 
 def run(run: Run) -> None:
@@ -56,7 +59,7 @@ def run(run: Run) -> None:
     first = since or config.ingest.first_day
     run.publish(judged.transform(quarantined), QUARANTINE_EVENTS, since=first)
     _publish_items(run, reader, judged, first)
-    _publish_users(run, reader, pseudonym)
+    _publish_users(run, reader, pseudonym, first)
     _publish_reviews(run, reader, pseudonym, first)
     run.publish(
         judged.transform(silver_events(config.ingest.session_gap_minutes)),
@@ -87,22 +90,31 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
         items = catalogue.deliver_items(reader, sources)
     else:
         items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
-    since = first if dated else run.ds
+    _publish_days(run, items, SILVER_ITEMS, sources, first if dated else run.ds)
+
+
+def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:
+    sources = run.config.sources.users
+    if sources:
+        since = first if any(map(_is_daily, sources)) else run.ds
+        users = catalogue.deliver_users(reader, sources, pseudonym).transform(_without_erased(run))
+        changed = users.where(F.col(DS) >= F.lit(since)).transform(changes)
+        _publish_days(run, changed, SILVER_USERS, sources, since)
+
+
+def _publish_days(
+    run: Run, rows: DataFrame, table: Table, sources: Sequence[FileSource], since: date
+) -> None:
+    """Publishes what the sources tell of days from `since` on."""
     if any(map(_is_daily, sources)):
         # Days whose files are gone keep what they told.
-        [told] = items.agg(F.min(DS)).collect()
+        [told] = rows.agg(F.min(DS)).collect()
         since = max(since, told[0] or run.ds)
-    run.publish(items.where(F.col(DS) >= F.lit(since)), SILVER_ITEMS, since=since)
+    run.publish(rows.where(F.col(DS) >= F.lit(since)), table, since=since)
 
 
-def _is_daily(source: ItemSource) -> bool:
+def _is_daily(source: FileSource) -> bool:
     return DAY in (source.path or "")
-
-
-def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym) -> None:
-    if run.config.sources.users:
-        users = catalogue.deliver_users(reader, run.config.sources.users, pseudonym)
-        run.publish(users.transform(_without_erased(run)), SILVER_USERS)
 
 
 def _publish_reviews(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:

@@ -5,11 +5,12 @@ the table travel either row by row, as what each rank touched (an allgather), or
 (an allreduce), whichever moves fewer bytes.
 """
 
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from nightshelf.learning.progress import Life
 from nightshelf.learning.touched import compact, sums_by_place
 
 Array = NDArray[Any]
+
+HALF_BITS: Final = 15
+"""Numbers up to 2 ** 15 fit fp16, and so does what rounding makes of their sums."""
 
 
 class Ranks(Protocol):
@@ -71,7 +75,9 @@ class Alone:
 class HorovodRanks:
     """The ranks of a Horovod job; NCCL between GPUs where Horovod was built with it, else Gloo.
 
-    half: gradients travel in half precision. life: what leaves signs of life; None: nobody watches.
+    half: gradients travel in half precision, multiplied by what brings the largest of all ranks
+    near the top of its range: small ones are then no zeros, and sums do not overflow. life: what
+    leaves signs of life; None: nobody watches.
     """
 
     half: bool = False
@@ -108,11 +114,11 @@ class HorovodRanks:
             summed = self._summed(whole, "table")
             changed = summed.abs().amax(1).nonzero().flatten().to(touched.dtype)
             return changed, summed[changed]
-        sent = gradients.half() if self.half else gradients
+        sent, scale = self._as_sent(gradients)
         places = self._hvd.allgather_async(self._there(touched), name="rows")
         values = self._hvd.allgather_async(self._there(sent), name="values")
         every = self._hvd.synchronize(places).cpu().numpy()
-        told = self._hvd.synchronize(values).float().cpu().numpy()
+        told = _as_meant(self._hvd.synchronize(values), scale).cpu().numpy()
         distinct, at = compact(every, self._marks)
         summed = torch.from_numpy(sums_by_place(at, told, len(distinct)))
         return (
@@ -133,10 +139,17 @@ class HorovodRanks:
             self.life.sign()
 
     def _summed(self, values: Tensor, name: str) -> Tensor:
-        sent = values.half() if self.half else values
-        there = self._there(sent)
-        summed: Tensor = self._hvd.allreduce(there, op=self._hvd.Sum, name=name)
-        return summed.to(values.device, values.dtype)
+        sent, scale = self._as_sent(values)
+        summed: Tensor = self._hvd.allreduce(self._there(sent), op=self._hvd.Sum, name=name)
+        return _as_meant(summed.to(values.device), scale)
+
+    def _as_sent(self, values: Tensor) -> tuple[Tensor, float]:
+        """The values as they travel, and by what they are multiplied, the same on all ranks."""
+        if not self.half:
+            return values, 1.0
+        own = float(values.abs().max()) if len(values) else 0.0
+        scale = half_scale(self.size * float(self.gathered(np.array([own])).max()))
+        return (values * scale).half(), scale
 
     def _there(self, values: Tensor) -> Tensor:
         """Where Horovod can take the values from."""
@@ -148,6 +161,23 @@ class HorovodRanks:
         each = 2 if self.half else 4
         by_rows = (self.size - 1) * most * (width * each + 4)
         return bool(by_rows < 2 * (self.size - 1) / self.size * rows * width * each)
+
+
+def _as_meant(values: Tensor, scale: float) -> Tensor:
+    """What arrived, in single precision, without what it was multiplied by."""
+    return values.float() if scale == 1.0 else values.float().div_(scale)
+
+
+def half_scale(largest: float) -> float:
+    """The power of two that brings a number near the top of fp16's range, with room for rounding.
+
+    1 for 0, and for what is no finite number, which shall arrive as such.
+    """
+    if not largest or not math.isfinite(largest):
+        return 1.0
+    exponent = math.frexp(largest)[1]
+    # Above 2 ** 100 the scale itself would leave fp32's range.
+    return math.ldexp(1.0, min(HALF_BITS - exponent, 100))
 
 
 def device_of(ranks: Ranks) -> torch.device:

@@ -27,7 +27,8 @@ _POLL_SECONDS: Final = 0.5
 class Launch:
     """A training job: `ranks` processes; `restarts` times it goes on from its last checkpoint.
 
-    stall_seconds: how long no step may be taken, and no rows judged, before the job is ended.
+    stall_seconds: how long no step may be taken, no rows judged and no file copied, before the job
+    is ended.
     tell: called with what `progress` tells, now and then. warn: called with a line when it is
     started again.
     """
@@ -114,7 +115,7 @@ class Launch:
         while not ended.wait(_POLL_SECONDS):
             now, newest, alive = time.monotonic(), progress.read(out), progress.alive(out)
             if alive != sign:
-                sign, moved, limit = alive, now, self.stall_seconds
+                sign, moved = alive, now
             if newest != seen:
                 seen, moved, limit = newest, now, self.stall_seconds
                 if now - told >= TELL_SECONDS:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
@@ -51,17 +50,23 @@ class Table(Protocol):
 T = TypeVar("T", bound=Table)
 
 
+def unwatched() -> None:
+    """A sign of life that nobody waits for."""
+
+
 @dataclass(frozen=True)
 class Shard(Generic[T]):
     """The part of a training set that one rank reads.
 
-    decode: the columns of a row group, by name -> its rows.
+    decode: the columns of a row group, by name -> its rows. sign: called for each file that is
+    copied from elsewhere, which may take long.
     """
 
     folder: Folder
     decode: Callable[[dict[str, Any]], T]
     rank: int = 0
     ranks: int = 1
+    sign: Callable[[], None] = unwatched
 
     def batches(self, sizes: Iterable[int], order: int | None) -> Iterator[T]:
         """Batches of the sizes given; shuffled by the seed `order` > 0, else as they lie."""
@@ -93,7 +98,7 @@ class Shard(Generic[T]):
         _quieten()
         folder, rank, ranks = self.folder, self.rank, self.ranks
         if not folder.is_local:
-            folder, rank, ranks = _copied(folder, rank, ranks), 0, 1
+            folder, rank, ranks = _copied(folder, rank, ranks, self.sign), 0, 1
         reader = make_batch_reader(
             folder.url,
             reader_pool_type="thread",
@@ -118,17 +123,26 @@ def _files(folder: Folder, rank: int, ranks: int) -> list[str]:
     return files[rank::ranks]
 
 
-@cache
-def _copied(folder: Folder, rank: int, ranks: int) -> Folder:
+def _copied(folder: Folder, rank: int, ranks: int, sign: Callable[[], None]) -> Folder:
     """A shard's files in a folder of this machine that is there as long as the process.
 
     The local one is the only file system that both Petastorm and this Arrow know; and what is read
     from elsewhere is read once, not each epoch.
     """
+    copy = _place(folder, rank, ranks)
+    there = copy.names()
+    for name in _files(folder, rank, ranks):
+        if name not in there:
+            copy.write(name, folder.read(name))
+            sign()
+    return copy
+
+
+@cache
+def _place(folder: Folder, rank: int, ranks: int) -> Folder:
+    """An empty folder for a shard's copy."""
     place = mkdtemp(prefix="nightshelf-shard-")
     atexit.register(rmtree, place, ignore_errors=True)
-    for name in _files(folder, rank, ranks):
-        Path(place, name).write_bytes(folder.read(name))
     return Folder(place)
 
 
@@ -148,7 +162,7 @@ def own_share(
     if most is not None:
         mine = min(mine, -(-most // ranks.size))
     sizes = [min(at_once, mine - start) for start in range(0, mine, at_once)]
-    own = Shard(folder, decode, ranks.rank, min(ranks.size, len(groups)))
+    own = Shard(folder, decode, ranks.rank, min(ranks.size, len(groups)), ranks.sign)
     for rows in own.batches(sizes, None):
         ranks.sign()
         yield rows

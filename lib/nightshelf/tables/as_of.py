@@ -1,11 +1,11 @@
-"""The catalogue as it was on a day."""
+"""Items and users as they were on a day."""
 
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightshelf.columns import ATTRIBUTES, DELISTED, DS, ITEM, STOCK, Transform
+from nightshelf.columns import ATTRIBUTES, DELISTED, DS, ITEM, STOCK, USER, Transform
 from nightshelf.tables.catalogue import SILVER_ITEMS
 from nightshelf.tables.contract import STRING_MAP
 
@@ -49,6 +49,13 @@ def since_first_event(events: DataFrame) -> Transform:
         return items.join(seen, ITEM, "left").withColumn(DS, dated).select(*items.columns)
 
     return transform
+
+
+def changes(users: DataFrame) -> DataFrame:
+    """[silver.users] -> those of its rows that tell anything else than the user's row before."""
+    told = F.struct("signup_date", F.array_sort(F.map_entries(ATTRIBUTES)))
+    before = F.lag(told).over(Window.partitionBy(USER).orderBy(DS))
+    return users.withColumn("is_new", ~told.eqNullSafe(before)).where("is_new").drop("is_new")
 
 
 def _newest_attributes() -> Column:

@@ -145,6 +145,7 @@ SILVER_USERS: Final = Table(
         Column(DS, DATE),
     ),
     keys=((USER,),),
+    partitioned=False,
     layout=(USER,),
 )
 

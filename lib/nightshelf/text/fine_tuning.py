@@ -120,8 +120,10 @@ class FineTuning:
 
     def _epoch(self, told: progress.Progress | None) -> None:
         state, began = self.state, time.monotonic()
+        seconds, waited = state.seconds, state.waited
         steps = self.plan.steps * self.settings.epochs
-        own = shard(self.data.folder("train"), self.ranks.rank, self.ranks.size)
+        ranks = self.ranks
+        own = shard(self.data.folder("train"), ranks.rank, ranks.size, ranks.sign)
         order = self.settings.seed * 1_000 + state.epoch + 1
         done = state.position
         self.network.module.train()
@@ -134,14 +136,15 @@ class FineTuning:
             state.step, state.position = state.step + 1, state.position + 1
             state.epoch_loss += loss
             state.rows += everybody
+            # Of each step, since a checkpoint shall tell the time of its rows.
+            state.seconds = seconds + time.monotonic() - began
+            state.waited = waited + ready.waited
             if told:
                 told.tell(state.step, everybody, loss / max(1, len(pairs)))
             if state.step % self.settings.checkpoint_steps == 0 and (
                 state.position < self.plan.steps
             ):
                 self._keep()
-        state.seconds += time.monotonic() - began
-        state.waited += ready.waited
 
     def _taught(self, pairs: Pairs) -> Pairs:
         """The pairs with what the teacher says for labels, where there is one."""

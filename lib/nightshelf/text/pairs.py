@@ -4,7 +4,7 @@ Letters: N rows, S texts a row (1 where a query and an item are one text to the 
 is a text of its own), L tokens of a text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nightshelf.learning.plan import Plan
-from nightshelf.learning.reader import Shard
+from nightshelf.learning.reader import Shard, unwatched
 from nightshelf.learning.storage import Folder
 from nightshelf.text.batches import Batch, Tokens
 
@@ -118,6 +118,8 @@ def batches(shard: Shard[Pairs], plan: Plan, order: int) -> Iterator[Pairs]:
             yield ordered.take(cut[step])
 
 
-def shard(folder: Folder, rank: int = 0, ranks: int = 1) -> Shard[Pairs]:
+def shard(
+    folder: Folder, rank: int = 0, ranks: int = 1, sign: Callable[[], None] = unwatched
+) -> Shard[Pairs]:
     """The part of a split that one rank reads."""
-    return Shard(folder, decoded, rank, ranks)
+    return Shard(folder, decoded, rank, ranks, sign)
