@@ -57,6 +57,18 @@ def test_a_folder_of_daily_compressed_files(spark: SparkSession, tmp_path: Path)
     assert pairs(window.read(source, "x", ["user"])) == [("2026-11-24", "a")]
 
 
+@pytest.mark.parametrize("path", ["{ds}/log.csv", "log {ds}/*.csv", "{ds}/log/*-{ds}.csv"])
+def test_the_day_in_a_folder_s_name(spark: SparkSession, tmp_path: Path, path: str) -> None:
+    for day in ("2026-11-22", "2026-11-24", "2026-11-25"):
+        file = tmp_path / path.format(ds=day).replace("*", "1")
+        file.parent.mkdir(parents=True)
+        file.write_text(f"user,item\n{day},a\n")
+    source = FileSource(format="csv", path=path, options={"header": True})
+    frame = Reader(spark, str(tmp_path), None, DS).read(source, "x", ["user"], needs_day=True)
+    told = sorted((r["user"], str(r["_source_day"])) for r in frame.collect())
+    assert told == [(day, day) for day in ("2026-11-22", "2026-11-24")]
+
+
 def test_columns_added_or_moved_in_one_file_stay_in_place(
     spark: SparkSession, tmp_path: Path
 ) -> None:
