@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS
-from tests.jobs.conftest import Invoke, Shop
+from tests.jobs.conftest import Invoke, Shop, night
 
 DS = ("--ds", "2026-11-24")
 
@@ -82,6 +82,17 @@ def test_an_added_column_is_a_warning(invoke: Invoke, shop: Shop) -> None:
     assert ended.code == 0
     warning = next(line for line in ended.lines if line["level"] == "warning")
     assert (warning["event"], warning["columns"]) == ("new columns in a source", "colour")
+
+
+def test_an_old_night_is_held_to_the_columns_of_its_time(invoke: Invoke, shop: Shop) -> None:
+    night(invoke, shop, "2026-11-23", "ingest")
+    header = "user,item,type,at,price,colour"
+    shop.deliver("2026-11-24", "u1,i1,click,2026-11-24 10:00:00,1,red", header=header)
+    night(invoke, shop, "2026-11-24", "ingest")
+    night(invoke, shop, "2026-11-23", "ingest")
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 0
+    assert not any(line["level"] == "warning" for line in ended.lines)
 
 
 def test_a_retyped_column_stops_the_run(invoke: Invoke, shop: Shop) -> None:

@@ -1,7 +1,7 @@
 """Stage, audit, publish: what readers see, and what they never see."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -96,6 +96,17 @@ def test_the_commit_carries_the_manifest(spark: SparkSession, store: Store) -> N
         "run_id": "run-1", "config_hash": "abc", "extra": [1], "table": "gold.item_neighbours",
         "ds": "2026-11-23", "since": "2026-11-23", "rows": 1, "input_versions": {},
     }  # fmt: skip
+
+
+def test_the_manifest_of_the_newest_day_up_to_a_day(spark: SparkSession, store: Store) -> None:
+    assert store.commits(ITEM_NEIGHBOURS).newest_day(TUESDAY) == {}
+    for day, told in ((MONDAY, "first"), (TUESDAY, "later"), (MONDAY, "again")):
+        about = {"told": told}
+        store.publish(neighbours(spark, row("a", day)), ITEM_NEIGHBOURS, day, about=about)
+    commits = store.commits(ITEM_NEIGHBOURS)
+    assert commits.newest_day(TUESDAY)["told"] == "later"
+    assert commits.newest_day(MONDAY)["told"] == "again"
+    assert commits.newest_day(MONDAY - timedelta(days=1)) == {}
 
 
 def test_a_run_reads_one_version_to_its_end(spark: SparkSession, store: Store) -> None:

@@ -36,10 +36,11 @@ def run(run: Run) -> None:
     pseudonym = pseudonymiser(config.privacy)
     needs_day = not config.ingest.accept_missing_day
     delivery = deliver(reader, config.sources.events, pseudonym, needs_day)
-    before = run.store.last_manifest(SILVER_EVENTS)
-    check_schemas(run, before, delivery)
+    commits = run.store.commits(SILVER_EVENTS)
+    # A later day's files may have columns that those up to ds have not.
+    check_schemas(run, commits.newest_day(run.ds), delivery)
     key = fingerprint(config.privacy)
-    check_key(run, before, key)
+    check_key(run, commits.manifest(), key)
 
     read = delivery.events.transform(cleaning.in_window(since, run.ds)).transform(
         _without_erased(run, F.to_date(EVENT_TS))

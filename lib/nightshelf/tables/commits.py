@@ -56,6 +56,12 @@ class Commits:
                 return commit.manifest
         return {}
 
+    def newest_day(self, until: date) -> dict[str, Any]:
+        """The last manifest of the newest day up to `until` that was published; empty if none."""
+        told = (commit.manifest for commit in self if commit.manifest)
+        days = (manifest for manifest in told if manifest["ds"] <= until.isoformat())
+        return max(days, key=lambda manifest: str(manifest["ds"]), default={})
+
     def version_by(self, run_id: str) -> int | None:
         """The version that a run's publish made; None where it is not told of."""
         made = (c.version for c in self if c.manifest.get("run_id") == run_id)
