@@ -1,6 +1,8 @@
 """Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
@@ -28,17 +30,23 @@ from nightshelf.tables import (
     SILVER_USERS,
 )
 
+ONE_DAY = timedelta(days=1)
+
 
 def run(run: Run) -> None:
-    """Ingests the days up to ds that `ingest.window_days` asks for; all of them at first."""
-    config, since = run.config, _since(run)
+    """Ingests the days up to ds that `ingest.window_days` asks for; all of them at first.
+
+    The window of each night that was missed since the newest one before counts as well.
+    """
+    config, commits = run.config, run.store.commits(SILVER_EVENTS)
+    before = commits.newest_day(run.ds)
+    since = _since(run, before)
     reader = Reader(run.spark, config.sources.root, since, run.ds)
     pseudonym = pseudonymiser(config.privacy)
     needs_day = not config.ingest.accept_missing_day
     delivery = deliver(reader, config.sources.events, pseudonym, needs_day)
-    commits = run.store.commits(SILVER_EVENTS)
-    # A later day's files may have columns that those up to ds have not.
-    check_schemas(run, commits.newest_day(run.ds), delivery)
+    # Not the last manifest: a later day's files may have columns that those up to ds have not.
+    check_schemas(run, before, delivery)
     key = fingerprint(config.privacy)
     check_key(run, commits.manifest(), key)
 
@@ -67,11 +75,13 @@ def run(run: Run) -> None:
     judged.unpersist()
 
 
-def _since(run: Run) -> date | None:
+def _since(run: Run, before: Mapping[str, Any]) -> date | None:
+    """The first day to ingest, after a night with that manifest; None: the first there is."""
     days = run.config.ingest.window_days
     if days is None or run.store.version(SILVER_EVENTS) is None:
         return None
-    return run.ds - timedelta(days=days - 1)
+    next_night = date.fromisoformat(before["ds"]) + ONE_DAY if before else run.ds
+    return min(run.ds, next_night) - (days - 1) * ONE_DAY
 
 
 def _without_erased(run: Run, day: Column | None = None) -> Transform:

@@ -1,0 +1,20 @@
+"""Nights that read a window of days again, and keep what they read earlier."""
+
+from nightshelf.tables import SILVER_EVENTS
+from tests.jobs.conftest import Invoke, Shop, night
+
+WINDOW_OF_ONE = "ingest: {window_days: 1, quarantine_limit: 0.5}\n"
+
+
+def events_by_day(shop: Shop) -> dict[int, int]:
+    """Events of each day of November."""
+    rows = shop.store.read(SILVER_EVENTS).groupBy("ds").count().collect()
+    return {row["ds"].day: row["count"] for row in rows}
+
+
+def test_days_of_missed_nights_are_ingested_by_the_next(invoke: Invoke, shop: Shop) -> None:
+    shop.configure(WINDOW_OF_ONE)
+    night(invoke, shop, "2026-11-22", "ingest")
+    (shop.folder / "log" / "2026-11-22.csv").unlink()
+    night(invoke, shop, "2026-11-24", "ingest")
+    assert events_by_day(shop) == {22: 10, 23: 10, 24: 10}
