@@ -1,6 +1,6 @@
 """Nights that read a window of days again, and keep what they read earlier."""
 
-from nightshelf.tables import SILVER_EVENTS
+from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS
 from tests.jobs.conftest import Invoke, Shop, night
 
 WINDOW_OF_ONE = "ingest: {window_days: 1, quarantine_limit: 0.5}\n"
@@ -18,3 +18,16 @@ def test_days_of_missed_nights_are_ingested_by_the_next(invoke: Invoke, shop: Sh
     (shop.folder / "log" / "2026-11-22.csv").unlink()
     night(invoke, shop, "2026-11-24", "ingest")
     assert events_by_day(shop) == {22: 10, 23: 10, 24: 10}
+
+
+def test_events_of_a_day_in_the_file_of_the_day_before_stay(invoke: Invoke, shop: Shop) -> None:
+    shop.configure(WINDOW_OF_ONE)
+    early, broken = "u1,i1,click,2026-11-24 00:05:00,1", "u1,i1,click,soon,1"
+    shop.deliver("2026-11-23", "u1,i1,click,2026-11-23 10:00:00,1", early, broken)
+    night(invoke, shop, "2026-11-23", "ingest")
+    night(invoke, shop, "2026-11-24", "ingest")
+    assert events_by_day(shop) == {22: 10, 23: 1, 24: 11}
+    refused = shop.store.read(QUARANTINE_EVENTS).collect()
+    assert sorted((row["reason_code"], row["ds"].day) for row in refused) == [
+        ("bad_time", 23), ("future", 23),
+    ]  # fmt: skip

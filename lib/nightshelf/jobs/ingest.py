@@ -1,6 +1,7 @@
 """Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -44,7 +45,9 @@ def run(run: Run) -> None:
     reader = Reader(run.spark, config.sources.root, since, run.ds)
     pseudonym = pseudonymiser(config.privacy)
     needs_day = not config.ingest.accept_missing_day
-    delivery = deliver(reader, config.sources.events, pseudonym, needs_day)
+    # The file of a day may hold the last of the day before, and the first of the day after.
+    timed = reader if since is None else replace(reader, since=since - ONE_DAY)
+    delivery = deliver(timed, config.sources.events, pseudonym, needs_day)
     # Not the last manifest: a later day's files may have columns that those up to ds have not.
     check_schemas(run, before, delivery)
     key = fingerprint(config.privacy)
@@ -65,7 +68,7 @@ def run(run: Run) -> None:
     run.publish(judged.transform(quarantined), QUARANTINE_EVENTS, since=first)
     _publish_items(run, reader, judged, first)
     _publish_users(run, reader, pseudonym)
-    _publish_reviews(run, reader, pseudonym, first)
+    _publish_reviews(run, timed, pseudonym, first)
     run.publish(
         judged.transform(silver_events(config.ingest.session_gap_minutes)),
         SILVER_EVENTS,
