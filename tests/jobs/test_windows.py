@@ -1,8 +1,15 @@
 """Nights that read a window of days again, and keep what they read earlier."""
 
-from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS
+from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS
 from tests.jobs.conftest import Invoke, Shop, night
 
+HISTORY = """
+  items:
+    format: csv
+    path: items.csv
+    options: {header: true}
+    columns: {item_id: item, price: price, valid_from: since}
+"""
 WINDOW_OF_ONE = "ingest: {window_days: 1, quarantine_limit: 0.5}\n"
 
 
@@ -30,4 +37,17 @@ def test_events_of_a_day_in_the_file_of_the_day_before_stay(invoke: Invoke, shop
     refused = shop.store.read(QUARANTINE_EVENTS).collect()
     assert sorted((row["reason_code"], row["ds"].day) for row in refused) == [
         ("bad_time", 23), ("future", 23),
+    ]  # fmt: skip
+
+
+def test_an_item_told_long_after_it_came_is_known(invoke: Invoke, shop: Shop) -> None:
+    shop.configure(WINDOW_OF_ONE, sources=HISTORY)
+    items = shop.folder / "items.csv"
+    items.write_text("item,price,since\ni0,5,2026-10-01\n")
+    night(invoke, shop, "2026-11-23", "ingest")
+    items.write_text("item,price,since\ni0,5,2026-10-01\ni1,7,2026-10-02\ni0,6,2026-11-24\n")
+    night(invoke, shop, "2026-11-24", "ingest")
+    rows = shop.store.read(SILVER_ITEMS).collect()
+    assert sorted((row["item_id"], row["price"], str(row["ds"])) for row in rows) == [
+        ("i0", 5.0, "2026-10-01"), ("i0", 6.0, "2026-11-24"), ("i1", 7.0, "2026-10-02"),
     ]  # fmt: skip

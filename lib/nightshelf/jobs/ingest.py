@@ -95,16 +95,20 @@ def _without_erased(run: Run, day: Column | None = None) -> Transform:
 
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:
     sources = run.config.sources.items
-    dated = not sources or any("valid_from" in s.columns or _is_daily(s) for s in sources)
-    if sources:
-        items = catalogue.deliver_items(reader, sources)
-    else:
+    since = first
+    if not sources:
         items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
-    since = first if dated else run.ds
+    else:
+        items = catalogue.deliver_items(reader, sources)
     if any(map(_is_daily, sources)):
         # Days whose files are gone keep what they told.
         [told] = items.agg(F.min(DS)).collect()
         since = max(since, told[0] or run.ds)
+    elif any("valid_from" in source.columns for source in sources):
+        # All of it is read, and a row may come long after the day from which it holds.
+        since = run.config.ingest.first_day
+    elif sources:
+        since = run.ds
     run.publish(items.where(F.col(DS) >= F.lit(since)), SILVER_ITEMS, since=since)
 
 
