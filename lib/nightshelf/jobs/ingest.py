@@ -101,7 +101,8 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
     else:
         items = catalogue.deliver_items(reader, sources)
     if any(map(_is_daily, sources)):
-        # Days whose files are gone keep what they told.
+        # Days whose files are gone keep what they told. The others are read once.
+        items = items.persist(StorageLevel.DISK_ONLY)
         [told] = items.agg(F.min(DS)).collect()
         since = max(since, told[0] or run.ds)
     elif any("valid_from" in source.columns for source in sources):
@@ -110,6 +111,7 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
     elif sources:
         since = run.ds
     run.publish(items.where(F.col(DS) >= F.lit(since)), SILVER_ITEMS, since=since)
+    items.unpersist()
 
 
 def _is_daily(source: ItemSource) -> bool:
