@@ -9,7 +9,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, EVENT_TS, Transform
+from nightshelf.columns import DELISTED, DS, EVENT_TS, ITEM, Transform
 from nightshelf.config import ItemSource
 from nightshelf.ingest import catalogue, cleaning
 from nightshelf.ingest.erased import without_erased
@@ -19,7 +19,7 @@ from nightshelf.ingest.pseudonyms import fingerprint, pseudonymiser
 from nightshelf.ingest.returns import without_returns
 from nightshelf.ingest.reviews import deliver_reviews, usable
 from nightshelf.ingest.sources import DAY, Reader
-from nightshelf.jobs.ingest_gates import check_key, check_refused, check_schemas
+from nightshelf.jobs.ingest_gates import check_key, check_refused, check_schemas, few_delisted
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import (
@@ -29,7 +29,9 @@ from nightshelf.tables import (
     SILVER_ITEMS,
     SILVER_REVIEWS,
     SILVER_USERS,
+    Check,
 )
+from nightshelf.tables.as_of import items_as_of
 
 ONE_DAY = timedelta(days=1)
 
@@ -96,6 +98,7 @@ def _without_erased(run: Run, day: Column | None = None) -> Transform:
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:
     sources = run.config.sources.items
     since = first
+    check: Check | None = None
     if not sources:
         items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
     else:
@@ -110,8 +113,18 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
         since = run.config.ingest.first_day
     elif sources:
         since = run.ds
-    run.publish(items.where(F.col(DS) >= F.lit(since)), SILVER_ITEMS, since=since)
+        items, check = _whole_catalogue(run, items)
+    run.publish(items.where(F.col(DS) >= F.lit(since)), SILVER_ITEMS, since=since, check=check)
     items.unpersist()
+
+
+def _whole_catalogue(run: Run, items: DataFrame) -> tuple[DataFrame, Check | None]:
+    """All items as they are on ds: of those known before, what is told no more is not sold."""
+    if run.store.version(SILVER_ITEMS) is None:
+        return items, None
+    known = run.read(SILVER_ITEMS).transform(items_as_of(run.ds - ONE_DAY))
+    sold = known.where(~F.col(DELISTED)).select(ITEM)
+    return items.transform(catalogue.with_dropped(sold, run.ds)), few_delisted(run, sold)
 
 
 def _is_daily(source: ItemSource) -> bool:
