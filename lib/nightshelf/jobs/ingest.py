@@ -32,6 +32,7 @@ from nightshelf.tables import (
     Check,
 )
 from nightshelf.tables.as_of import items_as_of
+from nightshelf.tables.commits import Commits
 
 ONE_DAY = timedelta(days=1)
 
@@ -39,43 +40,52 @@ ONE_DAY = timedelta(days=1)
 def run(run: Run) -> None:
     """Ingests the days up to ds that `ingest.window_days` asks for; all of them at first.
 
-    The window of each night that was missed since the newest one before counts as well.
+    The window of each night that was missed since the newest one before counts as well. Days whose
+    files are gone keep what they have.
     """
     config, commits = run.config, run.store.commits(SILVER_EVENTS)
     before = commits.newest_day(run.ds)
-    since = _since(run, before)
+    since, until = _since(run, before), _until(run, commits)
     reader = Reader(run.spark, config.sources.root, since, run.ds)
     pseudonym = pseudonymiser(config.privacy)
-    needs_day = not config.ingest.accept_missing_day
+    needed = None if config.ingest.accept_missing_day else run.ds
     # The file of a day may hold the last of the day before, and the first of the day after.
-    timed = reader if since is None else replace(reader, since=since - ONE_DAY)
-    delivery = deliver(timed, config.sources.events, pseudonym, needs_day)
+    timed = reader if since is None else replace(reader, since=since - ONE_DAY, until=until)
+    delivery = deliver(timed, config.sources.events, pseudonym, needed)
     # Not the last manifest: a later day's files may have columns that those up to ds have not.
     check_schemas(run, before, delivery)
     key = fingerprint(config.privacy)
     check_key(run, commits.manifest(), key)
 
-    read = delivery.events.transform(cleaning.in_window(since, run.ds)).transform(
+    read = delivery.events.transform(cleaning.in_window(since, until)).transform(
         _without_erased(run, F.to_date(EVENT_TS))
     )
     run.rows_in = read.count()
     judged = (
-        read.transform(cleaning.judged(config.ingest, run.ds))
+        read.transform(cleaning.judged(config.ingest, until))
         .transform(without_returns)
         # Three tables and the counts come from it: without this the sources were read four times.
         .persist(StorageLevel.DISK_ONLY)
     )
     check_refused(run, judged)
+    known, oldest = before.get("oldest_file"), timed.first_day(config.sources.events)
     first = since or config.ingest.first_day
-    run.publish(judged.transform(quarantined), QUARANTINE_EVENTS, since=first)
-    _publish_items(run, reader, judged, first)
+    if known and oldest and known < oldest.isoformat():
+        first = max(first, oldest)  # what older files told stays
+    told = judged.where(F.col(DS).between(F.lit(first), F.lit(run.ds)))
+    run.publish(told.transform(quarantined), QUARANTINE_EVENTS, since=first)
+    _publish_items(run, reader, told, first)
     _publish_users(run, reader, pseudonym)
-    _publish_reviews(run, timed, pseudonym, first)
+    _publish_reviews(run, replace(timed, until=run.ds), pseudonym, first)
     run.publish(
-        judged.transform(silver_events(config.ingest.session_gap_minutes)),
+        told.transform(silver_events(config.ingest.session_gap_minutes)),
         SILVER_EVENTS,
         since=first,
-        about={"source_columns": delivery.schemas, "pseudonym_key": key},
+        about={
+            "source_columns": delivery.schemas,
+            "pseudonym_key": key,
+            "oldest_file": min(filter(None, (known, oldest and oldest.isoformat())), default=None),
+        },
     )
     judged.unpersist()
 
@@ -87,6 +97,17 @@ def _since(run: Run, before: Mapping[str, Any]) -> date | None:
         return None
     next_night = date.fromisoformat(before["ds"]) + ONE_DAY if before else run.ds
     return min(run.ds, next_night) - (days - 1) * ONE_DAY
+
+
+def _until(run: Run, commits: Commits) -> date:
+    """The last day whose events are read: of an old night, what its window has been told since.
+
+    Later files bring late events and returns, which no later night would bring again.
+    """
+    days, newest = run.config.ingest.window_days, commits.newest_day(date.max)
+    if days is None or not newest:
+        return run.ds
+    return max(run.ds, min(date.fromisoformat(newest["ds"]), run.ds + (days - 1) * ONE_DAY))
 
 
 def _without_erased(run: Run, day: Column | None = None) -> Transform:
