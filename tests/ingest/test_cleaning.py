@@ -35,7 +35,8 @@ def raw(spark: SparkSession, *rows: dict[str, str | None]) -> DataFrame:
     good = {"user": "u", "item": "1", "type": "view", "at": NOON}
     full = [tuple({**good, **row}.get(name) for name in NAMES) for row in rows]
     schema = ", ".join(f"{name} string" for name in NAMES)
-    return spark.createDataFrame(full, schema).withColumn("_source_file", F.lit("log.csv"))
+    told = {"_source_file": F.lit("log.csv"), "_source_day": F.lit(DS)}
+    return spark.createDataFrame(full, schema).withColumns(told)
 
 
 def reasons(spark: SparkSession, *rows: dict[str, str | None], **config: Any) -> list[str | None]:
@@ -126,9 +127,21 @@ def test_days_outside_the_window_are_other_nights(spark: SparkSession) -> None:
         {"at": "2026-11-23 10:00:00"},
         {"at": "2026-11-25 10:00:00"},
         {"at": "soon"},
-    ).transform(mapped_events(SOURCE.model_copy(update={"path": "all.csv"})))
+    ).withColumn("_source_day", F.lit(None).cast("date"))
+    rows = rows.transform(mapped_events(SOURCE.model_copy(update={"path": "all.csv"})))
     kept = rows.transform(in_window(date(2026, 11, 22), DS)).collect()
     assert sorted(str(r["event_ts"]) for r in kept) == ["2026-11-23 10:00:00", "None"]
+
+
+def test_a_row_without_a_day_is_of_its_file_s(spark: SparkSession) -> None:
+    rows = raw(spark, {"at": "soon"}, {"at": "2099-01-01 00:00:00"}, {"at": NOON})
+    earlier = rows.withColumn("_source_day", F.lit(date(2026, 11, 21)))
+    mapped = earlier.transform(mapped_events(SOURCE))
+    told = mapped.transform(judged(IngestConfig(), DS)).collect()
+    assert sorted((r["reason_code"] or "", r["ds"].day) for r in told) == [
+        ("", 24), ("bad_time", 21), ("future", 21),
+    ]  # fmt: skip
+    assert mapped.transform(in_window(date(2026, 11, 22), DS)).count() == 1
 
 
 def trades(spark: SparkSession, *rows: tuple[str, str, str, str]) -> list[tuple[Any, ...]]:

@@ -64,7 +64,7 @@ def test_the_day_in_a_folder_s_name(spark: SparkSession, tmp_path: Path, path: s
         file.parent.mkdir(parents=True)
         file.write_text(f"user,item\n{day},a\n")
     source = FileSource(format="csv", path=path, options={"header": True})
-    frame = Reader(spark, str(tmp_path), None, DS).read(source, "x", ["user"], needs_day=True)
+    frame = Reader(spark, str(tmp_path), None, DS).read(source, "x", ["user"], needed=DS)
     told = sorted((r["user"], str(r["_source_day"])) for r in frame.collect())
     assert told == [(day, day) for day in ("2026-11-22", "2026-11-24")]
 

@@ -193,3 +193,25 @@ def test_a_window_reads_recent_days_and_keeps_the_rest(invoke: Invoke, shop: Sho
     assert [(str(r["ds"]), r["count"]) for r in days] == [
         ("2026-11-22", 10), ("2026-11-23", 10), ("2026-11-24", 10),
     ]  # fmt: skip
+
+
+def test_an_old_night_run_again_keeps_what_later_files_told(invoke: Invoke, shop: Shop) -> None:
+    night = ("--conf-file", shop.conf, "--set", "ingest.window_days=2", "--ds")
+    late = "u1,late,click,2026-11-23 23:30:00,1"
+    shop.deliver("2026-11-24", "u1,i1,click,2026-11-24 10:00:00,1", late)
+    for day in ("2026-11-23", "2026-11-24"):
+        assert invoke("ingest", *night, day).code == 0
+    told = shop.store.digest(SILVER_EVENTS)
+    assert invoke("ingest", *night, "2026-11-23").code == 0
+    assert shop.store.digest(SILVER_EVENTS) == told
+    assert shop.store.read(SILVER_EVENTS).where("item_id = 'late'").count() == 1
+
+
+def test_days_whose_files_are_gone_keep_what_they_have(invoke: Invoke, shop: Shop) -> None:
+    night = ("--conf-file", shop.conf, "--ds")
+    assert invoke("ingest", *night, "2026-11-23").code == 0
+    (shop.folder / "log" / "2026-11-22.csv").unlink()
+    for _ in range(2):
+        assert invoke("ingest", *night, "2026-11-24").code == 0
+        days = shop.store.read(SILVER_EVENTS).groupBy("ds").count().collect()
+        assert {(r["ds"].day, r["count"]) for r in days} == {(22, 10), (23, 10), (24, 10)}

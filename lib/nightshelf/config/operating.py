@@ -35,6 +35,11 @@ class AuditsConfig(Section):
     overlap_users: int = Field(
         20_000, ge=1, description="users, about, by whom the overlap is measured"
     )
+    max_delisted: Share | None = Field(
+        0.5,
+        description="largest share of the items on sale that may go at once from a source of items "
+        "that tells no days; null: any",
+    )
     min_day_events: Share | None = Field(
         None,
         description="least share of the median day's events that ds may have; null: a day without "

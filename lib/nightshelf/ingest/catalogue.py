@@ -89,6 +89,22 @@ def deliver_items(reader: Reader, sources: Sequence[ItemSource]) -> DataFrame:
     return reduce(DataFrame.unionByName, frames).transform(_one_row_a_day)
 
 
+def with_dropped(sold: DataFrame, ds: date) -> Transform:
+    """[silver.items of ds] -> the same, and `sold` [item_id] that they lack as `delisted`.
+
+    `sold` holds each item once.
+    """
+
+    def transform(items: DataFrame) -> DataFrame:
+        dropped = {
+            DELISTED: F.coalesce(DELISTED, F.lit(True)),
+            DS: F.coalesce(DS, F.lit(ds)),
+        }
+        return items.join(sold, ITEM, "full").withColumns(dropped).select(*ITEM_COLUMNS)
+
+    return transform
+
+
 def deliver_users(reader: Reader, sources: Sequence[UserSource], pseudonym: Pseudonym) -> DataFrame:
     """[silver.users] of all user sources up to the reader's day, one row a (user, day)."""
     frames = [

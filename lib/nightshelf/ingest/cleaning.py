@@ -39,19 +39,25 @@ def in_window(since: date | None, until: date) -> Transform:
 
     def transform(events: DataFrame) -> DataFrame:
         day = F.to_date(EVENT_TS)
-        wanted = day.isNull() | (day <= F.lit(until)) | F.col("is_daily")
+        wanted = day.isNull() | (day <= F.lit(until)) | F.col("source_day").isNotNull()
         if since is not None:
-            wanted = wanted & (day.isNull() | (day >= F.lit(since)))
+            wanted = wanted & (_day(until) >= F.lit(since))
         return events.where(wanted)
 
     return transform
 
 
+def _day(until: date) -> Column:
+    """The day of an event; of its file where it tells none up to `until`; or `until`."""
+    told = F.to_date(EVENT_TS)
+    return F.coalesce(F.when(told <= F.lit(until), told), "source_day", F.lit(until))
+
+
 def judged(config: IngestConfig, until: date) -> Transform:
     """[mapped events] -> typed events with `reason_code` (null: fine so far) and `ds`.
 
-    Judges each row by itself, then exact duplicates and robots. `ds` is the event's day, or `until`
-    where it has none in range. Adds `is_return`.
+    Judges each row by itself, then exact duplicates and robots. `ds` is the event's day, its file's
+    where it tells none up to `until`, or `until` where that is not the shop's. Adds `is_return`.
     """
 
     def transform(events: DataFrame) -> DataFrame:
@@ -63,7 +69,7 @@ def judged(config: IngestConfig, until: date) -> Transform:
             PROPENSITY: F.col(PROPENSITY).try_cast("double"),
         }
         reason = F.coalesce(*(F.when(bad, F.lit(code)) for code, bad in _row_checks(config, until)))
-        day = F.to_date(EVENT_TS)
+        day = _day(until)
         is_return = (F.col(EVENT_TYPE) == "purchase") & (
             (F.col(QUANTITY) < 0) | F.col("is_cancellation")
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -25,17 +26,20 @@ class Delivery:
 
 
 def deliver(
-    reader: Reader, sources: Sequence[EventSource], pseudonym: Pseudonym, needs_day: bool = False
+    reader: Reader,
+    sources: Sequence[EventSource],
+    pseudonym: Pseudonym,
+    needed: date | None = None,
 ) -> Delivery:
     """Reads and maps every event source; nothing is dropped but what `keep` leaves out.
 
-    needs_day: see `Reader.read`.
+    needed: see `Reader.read`.
     """
     frames, schemas = [], {}
     for place, source in enumerate(sources):
         name = f"sources.events.{place}"
         wanted = column_names([*source.columns.values(), *source.keep])
-        rows = reader.read(source, name, wanted, needs_day)
+        rows = reader.read(source, name, wanted, needed)
         schemas[name] = schema_of(rows)
         frames.append(rows.transform(mapped_events(source, pseudonym)))
     return Delivery(reduce(DataFrame.unionByName, frames), schemas)

@@ -81,6 +81,18 @@ def check_day(ds: date, found: int, earlier: Sequence[int], least: float | None)
         )
 
 
+def check_delisted(gone: int, sold: int, most: float | None) -> float:
+    """The share of items on sale that are delisted. Raises DataQualityError where over `most`."""
+    share = gone / max(1, sold)
+    if most is not None and share > most:
+        raise DataQualityError(
+            f"items: {gone:,} of the {sold:,} on sale are delisted or no more in the catalogue, "
+            f"expected at most {most:.1%}; nothing of them was published; is the delivery whole? "
+            "deliver it, or set audits.max_delisted"
+        )
+    return round(share, 4)
+
+
 def check_accounts(read: int, kept: int, quarantined: int) -> None:
     """Every row read is either kept or in quarantine. Raises DataQualityError where one is lost."""
     if kept + quarantined != read:

@@ -25,8 +25,8 @@ def mapped_events(
     Columns: the fields of an event as STRING (null where the source has none), `event_type` through
     `event_types` (null: not known), `event_ts` TIMESTAMP (null: not a time), `raw` (the source row
     as JSON), `source_row` (128-bit hash of it and of the source's constants), `source_file`,
-    `malformed` and `is_cancellation` BOOLEAN, `is_daily` BOOLEAN (its file is one day's delivery),
-    `is_product` BOOLEAN (the id looks like a product's).
+    `source_day` DATE (the day whose delivery its file is; null: of all times), `malformed` and
+    `is_cancellation` BOOLEAN, `is_product` BOOLEAN (the id looks like a product's).
     """
 
     def transform(rows: DataFrame) -> DataFrame:
@@ -46,13 +46,13 @@ def mapped_events(
             raw.alias("raw"),
             F.md5(F.concat(F.lit(constants), raw)).alias(SOURCE_ROW),
             F.col(SOURCE_FILE).alias("source_file"),
+            F.col(SOURCE_DAY).alias("source_day"),
             (F.col(CORRUPT).isNotNull() if CORRUPT in rows.columns else F.lit(False)).alias(
                 "malformed"
             ),
             (
                 F.coalesce(order_id.startswith(prefix), F.lit(False)) if prefix else F.lit(False)
             ).alias("is_cancellation"),
-            F.lit("{ds}" in (source.path or "")).alias("is_daily"),
             (fields[ITEM].rlike(pattern) if pattern and ITEM in fields else F.lit(True)).alias(
                 "is_product"
             ),

@@ -51,24 +51,37 @@ class Reader:
             yield source, self.read(source, f"sources.{kind}.{place}", wanted)
 
     def read(
-        self, source: FileSource, name: str, wanted: Sequence[str], needs_day: bool = False
+        self, source: FileSource, name: str, wanted: Sequence[str], needed: date | None = None
     ) -> DataFrame:
         """The source's own columns, plus `_source_file`, and `_corrupt_record` where it is text.
 
         `_source_day` DATE is the day that the path names; null where it names none.
         `name` is the source's place in the config, for messages; `wanted` are the columns that must
-        be there. `needs_day`: where the path names the day, there has to be something of the last
-        one. Raises MissingInputError where there is no file or table, DataQualityError where a
+        be there. `needed`: where the path names the day, there has to be something of this one.
+        Raises MissingInputError where there is no file or table, DataQualityError where a
         wanted column is missing from one.
         """
         if source.format == "hive":
             frame = self._table(str(source.table), name)
         else:
-            frame = self._files(source, name, wanted, needs_day)
+            frame = self._files(source, name, wanted, needed)
         missing = [column for column in wanted if column not in frame.columns]
         if missing:
             raise _missing_column(name, missing[0], str(source.path or source.table), frame.columns)
         return frame.where(_kept(source)) if source.keep else frame
+
+    def first_day(self, sources: Sequence[FileSource]) -> date | None:
+        """The first day from which there is a file of each source that has one a day; None if none.
+
+        Raises MissingInputError where a source has no file.
+        """
+        firsts = []
+        for source in sources:
+            path = self._located(source.path or "")
+            if DAY in path:
+                days = (_day_of(entry, path) for entry in self._paths(path, "sources"))
+                firsts.append(min(filter(None, days)))
+        return max(firsts, default=None)
 
     def _table(self, table: str, name: str) -> DataFrame:
         if not self.spark.catalog.tableExists(table):
@@ -79,12 +92,12 @@ class Reader:
         return self.spark.table(table).withColumns(named)
 
     def _files(
-        self, source: FileSource, name: str, wanted: Sequence[str], needs_day: bool
+        self, source: FileSource, name: str, wanted: Sequence[str], needed: date | None
     ) -> DataFrame:
         path = self._located(str(source.path))
         paths = self._paths(path, name)
-        if needs_day and DAY in path:
-            self._check_day(paths, path, name)
+        if needed and DAY in path:
+            _check_day(needed, paths, path, name)
         options = {key: _option(value) for key, value in source.options.items()}
         if source.format == "csv":
             return self._csv(paths, options, name, wanted, path)
@@ -122,14 +135,6 @@ class Reader:
     def _is_wanted(self, day: date | None) -> bool:
         return day is not None and day <= self.until and (self.since is None or day >= self.since)
 
-    def _check_day(self, paths: list[str], pattern: str, name: str) -> None:
-        if not any(_day_of(entry, pattern) == self.until for entry in paths):
-            raise MissingInputError(
-                f"{name}: nothing at {pattern.replace(DAY, self.until.isoformat())}; the day's "
-                "delivery is missing: deliver it and run again, or go on without it by --set "
-                "ingest.accept_missing_day=true"
-            )
-
     def _csv(
         self,
         paths: list[str],
@@ -159,6 +164,15 @@ class Reader:
                 .withColumns(_file_columns(pattern))
             )
         return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
+
+
+def _check_day(day: date, paths: list[str], pattern: str, name: str) -> None:
+    if not any(_day_of(entry, pattern) == day for entry in paths):
+        raise MissingInputError(
+            f"{name}: nothing at {pattern.replace(DAY, day.isoformat())}; the day's delivery is "
+            "missing: deliver it and run again, or go on without it by --set "
+            "ingest.accept_missing_day=true"
+        )
 
 
 def _flat(files: Files, paths: list[str]) -> Iterator[str]:

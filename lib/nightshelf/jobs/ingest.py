@@ -1,13 +1,15 @@
 """Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, EVENT_TS, Transform
+from nightshelf.columns import DELISTED, DS, EVENT_TS, ITEM, Transform
 from nightshelf.config import FileSource
 from nightshelf.ingest import catalogue, cleaning
 from nightshelf.ingest.erased import without_erased
@@ -17,7 +19,7 @@ from nightshelf.ingest.pseudonyms import fingerprint, pseudonymiser
 from nightshelf.ingest.returns import without_returns
 from nightshelf.ingest.reviews import deliver_reviews, usable
 from nightshelf.ingest.sources import DAY, Reader
-from nightshelf.jobs.ingest_gates import check_key, check_refused, check_schemas
+from nightshelf.jobs.ingest_gates import check_key, check_refused, check_schemas, few_delisted
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import (
@@ -27,54 +29,86 @@ from nightshelf.tables import (
     SILVER_ITEMS,
     SILVER_REVIEWS,
     SILVER_USERS,
+    Check,
     Table,
 )
-from nightshelf.tables.as_of import changes
+from nightshelf.tables.as_of import changes, items_as_of
+from nightshelf.tables.commits import Commits
+
+ONE_DAY = timedelta(days=1)
 
 
 def run(run: Run) -> None:
-    """Ingests the days up to ds that `ingest.window_days` asks for; all of them at first."""
-    config, since = run.config, _since(run)
+    """Ingests the days up to ds that `ingest.window_days` asks for; all of them at first.
+
+    The window of each night that was missed since the newest one before counts as well. Days whose
+    files are gone keep what they have.
+    """
+    config, commits = run.config, run.store.commits(SILVER_EVENTS)
+    before = commits.newest_day(run.ds)
+    since, until = _since(run, before), _until(run, commits)
     reader = Reader(run.spark, config.sources.root, since, run.ds)
     pseudonym = pseudonymiser(config.privacy)
-    needs_day = not config.ingest.accept_missing_day
-    delivery = deliver(reader, config.sources.events, pseudonym, needs_day)
-    commits = run.store.commits(SILVER_EVENTS)
-    # A later day's files may have columns that those up to ds have not.
-    check_schemas(run, commits.newest_day(run.ds), delivery)
+    needed = None if config.ingest.accept_missing_day else run.ds
+    # The file of a day may hold the last of the day before, and the first of the day after.
+    timed = reader if since is None else replace(reader, since=since - ONE_DAY, until=until)
+    delivery = deliver(timed, config.sources.events, pseudonym, needed)
+    # Not the last manifest: a later day's files may have columns that those up to ds have not.
+    check_schemas(run, before, delivery)
     key = fingerprint(config.privacy)
     check_key(run, commits.manifest(), key)
 
-    read = delivery.events.transform(cleaning.in_window(since, run.ds)).transform(
+    read = delivery.events.transform(cleaning.in_window(since, until)).transform(
         _without_erased(run, F.to_date(EVENT_TS))
     )
     run.rows_in = read.count()
     judged = (
-        read.transform(cleaning.judged(config.ingest, run.ds))
+        read.transform(cleaning.judged(config.ingest, until))
         .transform(without_returns)
         # Three tables and the counts come from it: without this the sources were read four times.
         .persist(StorageLevel.DISK_ONLY)
     )
     check_refused(run, judged)
+    known, oldest = before.get("oldest_file"), timed.first_day(config.sources.events)
     first = since or config.ingest.first_day
-    run.publish(judged.transform(quarantined), QUARANTINE_EVENTS, since=first)
-    _publish_items(run, reader, judged, first)
+    if known and oldest and known < oldest.isoformat():
+        first = max(first, oldest)  # what older files told stays
+    told = judged.where(F.col(DS).between(F.lit(first), F.lit(run.ds)))
+    run.publish(told.transform(quarantined), QUARANTINE_EVENTS, since=first)
+    _publish_items(run, reader, told, first)
     _publish_users(run, reader, pseudonym, first)
-    _publish_reviews(run, reader, pseudonym, first)
+    _publish_reviews(run, replace(timed, until=run.ds), pseudonym, first)
     run.publish(
-        judged.transform(silver_events(config.ingest.session_gap_minutes)),
+        told.transform(silver_events(config.ingest.session_gap_minutes)),
         SILVER_EVENTS,
         since=first,
-        about={"source_columns": delivery.schemas, "pseudonym_key": key},
+        about={
+            "source_columns": delivery.schemas,
+            "pseudonym_key": key,
+            "oldest_file": min(filter(None, (known, oldest and oldest.isoformat())), default=None),
+        },
     )
     judged.unpersist()
 
 
-def _since(run: Run) -> date | None:
+def _since(run: Run, before: Mapping[str, Any]) -> date | None:
+    """The first day to ingest, after a night with that manifest; None: the first there is."""
     days = run.config.ingest.window_days
     if days is None or run.store.version(SILVER_EVENTS) is None:
         return None
-    return run.ds - timedelta(days=days - 1)
+    next_night = date.fromisoformat(before["ds"]) + ONE_DAY if before else run.ds
+    return min(run.ds, next_night) - (days - 1) * ONE_DAY
+
+
+def _until(run: Run, commits: Commits) -> date:
+    """The last day whose events are read: of an old night, what its window has been told since.
+
+    Later files bring late events and returns, which no later night would bring again.
+    """
+    days, newest = run.config.ingest.window_days, commits.newest_day(date.max)
+    if days is None or not newest:
+        return run.ds
+    return max(run.ds, min(date.fromisoformat(newest["ds"]), run.ds + (days - 1) * ONE_DAY))
 
 
 def _without_erased(run: Run, day: Column | None = None) -> Transform:
@@ -85,36 +119,60 @@ def _without_erased(run: Run, day: Column | None = None) -> Transform:
 
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:
     sources = run.config.sources.items
-    dated = not sources or any("valid_from" in s.columns or _is_daily(s) for s in sources)
+    since = first
+    check: Check | None = None
+    if not sources:
+        items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
     if sources:
         items = catalogue.deliver_items(reader, sources)
-    else:
-        items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
-    _publish_days(run, items, SILVER_ITEMS, sources, first if dated else run.ds)
+    if any("valid_from" in source.columns for source in sources) and not _are_daily(sources):
+        # All of it is read, and a row may come long after the day from which it holds.
+        since = run.config.ingest.first_day
+    elif sources and not _are_daily(sources):
+        since = run.ds
+        items, check = _whole_catalogue(run, items)
+    _publish_days(run, items, SILVER_ITEMS, sources, since, check)
+
+
+def _whole_catalogue(run: Run, items: DataFrame) -> tuple[DataFrame, Check | None]:
+    """All items as they are on ds: of those known before, what is told no more is not sold."""
+    if run.store.version(SILVER_ITEMS) is None:
+        return items, None
+    known = run.read(SILVER_ITEMS).transform(items_as_of(run.ds - ONE_DAY))
+    sold = known.where(~F.col(DELISTED)).select(ITEM)
+    return items.transform(catalogue.with_dropped(sold, run.ds)), few_delisted(run, sold)
 
 
 def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:
     sources = run.config.sources.users
     if sources:
-        since = first if any(map(_is_daily, sources)) else run.ds
+        since = first if _are_daily(sources) else run.ds
         users = catalogue.deliver_users(reader, sources, pseudonym).transform(_without_erased(run))
         changed = users.where(F.col(DS) >= F.lit(since)).transform(changes)
         _publish_days(run, changed, SILVER_USERS, sources, since)
 
 
 def _publish_days(
-    run: Run, rows: DataFrame, table: Table, sources: Sequence[FileSource], since: date
+    run: Run,
+    rows: DataFrame,
+    table: Table,
+    sources: Sequence[FileSource],
+    since: date,
+    check: Check | None = None,
 ) -> None:
     """Publishes what the sources tell of days from `since` on."""
-    if any(map(_is_daily, sources)):
-        # Days whose files are gone keep what they told.
+    if _are_daily(sources):
+        # Days whose files are gone keep what they told. The others are read once.
+        rows = rows.persist(StorageLevel.DISK_ONLY)
         [told] = rows.agg(F.min(DS)).collect()
         since = max(since, told[0] or run.ds)
-    run.publish(rows.where(F.col(DS) >= F.lit(since)), table, since=since)
+    run.publish(rows.where(F.col(DS) >= F.lit(since)), table, since=since, check=check)
+    rows.unpersist()
 
 
-def _is_daily(source: FileSource) -> bool:
-    return DAY in (source.path or "")
+def _are_daily(sources: Sequence[FileSource]) -> bool:
+    """Whether the path of one of them names the day."""
+    return any(DAY in (source.path or "") for source in sources)
 
 
 def _publish_reviews(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS
+from nightshelf.columns import DELISTED, DS, ITEM
 from nightshelf.errors import ConfigError
 from nightshelf.ingest import cleaning, gate
 from nightshelf.ingest.events import Delivery
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
-from nightshelf.tables import SILVER_EVENTS
+from nightshelf.tables import SILVER_EVENTS, Check
 
 
 def check_schemas(run: Run, before: Mapping[str, Any], delivery: Delivery) -> None:
@@ -53,6 +53,16 @@ def check_refused(run: Run, judged: DataFrame) -> None:
     logger().info("events", read=run.rows_in, kept=kept, **refused)
     gate.check_refused(refused, run.rows_in, run.config.ingest)
     _check_day(run, kept_by_day)
+
+
+def few_delisted(run: Run, sold: DataFrame) -> Check:
+    """Most of the items that were on sale, `sold` [item_id], still are."""
+
+    def check(staged: DataFrame, _: int) -> Mapping[str, float]:
+        gone = staged.where(DELISTED).join(sold, ITEM, "left_semi").count()
+        return {"delisted": gate.check_delisted(gone, sold.count(), run.config.audits.max_delisted)}
+
+    return check
 
 
 def _check_day(run: Run, read: Mapping[date, int]) -> None:

@@ -1,0 +1,53 @@
+"""Nights that read a window of days again, and keep what they read earlier."""
+
+from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS
+from tests.jobs.conftest import Invoke, Shop, night
+
+HISTORY = """
+  items:
+    format: csv
+    path: items.csv
+    options: {header: true}
+    columns: {item_id: item, price: price, valid_from: since}
+"""
+WINDOW_OF_ONE = "ingest: {window_days: 1, quarantine_limit: 0.5}\n"
+
+
+def events_by_day(shop: Shop) -> dict[int, int]:
+    """Events of each day of November."""
+    rows = shop.store.read(SILVER_EVENTS).groupBy("ds").count().collect()
+    return {row["ds"].day: row["count"] for row in rows}
+
+
+def test_days_of_missed_nights_are_ingested_by_the_next(invoke: Invoke, shop: Shop) -> None:
+    shop.configure(WINDOW_OF_ONE)
+    night(invoke, shop, "2026-11-22", "ingest")
+    (shop.folder / "log" / "2026-11-22.csv").unlink()
+    night(invoke, shop, "2026-11-24", "ingest")
+    assert events_by_day(shop) == {22: 10, 23: 10, 24: 10}
+
+
+def test_events_of_a_day_in_the_file_of_the_day_before_stay(invoke: Invoke, shop: Shop) -> None:
+    shop.configure(WINDOW_OF_ONE)
+    early, broken = "u1,i1,click,2026-11-24 00:05:00,1", "u1,i1,click,soon,1"
+    shop.deliver("2026-11-23", "u1,i1,click,2026-11-23 10:00:00,1", early, broken)
+    night(invoke, shop, "2026-11-23", "ingest")
+    night(invoke, shop, "2026-11-24", "ingest")
+    assert events_by_day(shop) == {22: 10, 23: 1, 24: 11}
+    refused = shop.store.read(QUARANTINE_EVENTS).collect()
+    assert sorted((row["reason_code"], row["ds"].day) for row in refused) == [
+        ("bad_time", 23), ("future", 23),
+    ]  # fmt: skip
+
+
+def test_an_item_told_long_after_it_came_is_known(invoke: Invoke, shop: Shop) -> None:
+    shop.configure(WINDOW_OF_ONE, sources=HISTORY)
+    items = shop.folder / "items.csv"
+    items.write_text("item,price,since\ni0,5,2026-10-01\n")
+    night(invoke, shop, "2026-11-23", "ingest")
+    items.write_text("item,price,since\ni0,5,2026-10-01\ni1,7,2026-10-02\ni0,6,2026-11-24\n")
+    night(invoke, shop, "2026-11-24", "ingest")
+    rows = shop.store.read(SILVER_ITEMS).collect()
+    assert sorted((row["item_id"], row["price"], str(row["ds"])) for row in rows) == [
+        ("i0", 5.0, "2026-10-01"), ("i0", 6.0, "2026-11-24"), ("i1", 7.0, "2026-10-02"),
+    ]  # fmt: skip
