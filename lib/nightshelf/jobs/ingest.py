@@ -119,16 +119,18 @@ def _without_erased(run: Run, day: Column | None = None) -> Transform:
 
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:
     sources = run.config.sources.items
-    since = first
-    check: Check | None = None
     if not sources:
-        items = catalogue.items_of_events(judged.where(F.col(cleaning.REASON_CODE).isNull()))
-    if sources:
-        items = catalogue.deliver_items(reader, sources)
-    if any("valid_from" in source.columns for source in sources) and not _are_daily(sources):
+        kept = judged.where(F.col(cleaning.REASON_CODE).isNull())
+        run.publish(catalogue.items_of_events(kept), SILVER_ITEMS, since=first)
+        return
+    items = catalogue.deliver_items(reader, sources)
+    check: Check | None = None
+    if _are_daily(sources):
+        since = first
+    elif any("valid_from" in source.columns for source in sources):
         # All of it is read, and a row may come long after the day from which it holds.
         since = run.config.ingest.first_day
-    elif sources and not _are_daily(sources):
+    else:
         since = run.ds
         items, check = _whole_catalogue(run, items)
     _publish_days(run, items, SILVER_ITEMS, sources, since, check)
