@@ -27,6 +27,7 @@ from nightshelf.tables import (
     SILVER_REVIEWS,
     SILVER_USERS,
 )
+from nightshelf.tables.upkeep import first_kept
 
 
 def run(run: Run) -> None:
@@ -53,7 +54,7 @@ def run(run: Run) -> None:
     )
     check_refused(run, judged)
     first = since or config.ingest.first_day
-    run.publish(judged.transform(quarantined), QUARANTINE_EVENTS, since=first)
+    _publish_refused(run, judged, first)
     _publish_items(run, reader, judged, first)
     _publish_users(run, reader, pseudonym)
     _publish_reviews(run, reader, pseudonym, first)
@@ -77,6 +78,14 @@ def _without_erased(run: Run, day: Column | None = None) -> Transform:
     if run.store.version(OPS_ERASED_USERS) is None:
         return lambda rows: rows
     return without_erased(run.read(OPS_ERASED_USERS), day)
+
+
+def _publish_refused(run: Run, judged: DataFrame, first: date) -> None:
+    """Those of the days that `maintain` keeps: older ones would be back each night."""
+    kept = first_kept(run.ds, run.config.maintenance.quarantine_days)
+    since = max(first, kept or first)
+    refused = judged.transform(quarantined).where(F.col(DS) >= F.lit(since))
+    run.publish(refused, QUARANTINE_EVENTS, since=since)
 
 
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:
