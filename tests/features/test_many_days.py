@@ -57,7 +57,7 @@ def _event(rng: np.random.Generator, n: int) -> Row:
         "session_id": f"s{rng.integers(40)}",  # many of which come back on other days
         "price": [None, 0.0, 2.5, 40.0][rng.integers(4)],
         "rating": float(rng.integers(1, 6)) if kind == "rating" else None,
-        "position": [None, *range(4), 49, 50, 80][rng.integers(8)]
+        "position": [None, *range(1, 5), 49, 50, 80][rng.integers(8)]
         if kind in ("impression", "click")
         else None,
         "source_row": str(n),

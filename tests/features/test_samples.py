@@ -207,6 +207,25 @@ def test_bought_items_are_no_positives_again_unless_repeatable(spark: SparkSessi
     assert {r.item_id for r in found if r.origin != "event"} == {"z"}
 
 
+def test_what_was_bought_is_had_whatever_a_purchase_weighs(spark: SparkSession) -> None:
+    told = events(
+        spark,
+        *(("v", item, "click", 1) for item in "abcz"),
+        ("u", "a", "purchase", 1),
+        ("u", "a", "click", 3),
+        ("u", "b", "click", 3),
+        ("u", "b", "purchase", 3),
+        ("u", "c", "purchase", 3),
+    )
+    clicks = FeedbackConfig(weights={"click": 1.0})
+    found = told.transform(
+        from_events(config(tasks=("like", "purchase")), clicks, day(5), around(spark))
+    ).collect()
+    positives = {r.item_id: r.labels for r in found if r.origin == "event"}
+    assert positives == {"b": {"like": 1, "purchase": 1}}
+    assert {r.item_id for r in found if r.origin != "event"} == {"z"}
+
+
 def test_low_ratings_are_real_negatives(spark: SparkSession) -> None:
     told = events(
         spark,
@@ -285,7 +304,7 @@ def test_a_batch_is_cut_between_users(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     choices = SimpleNamespace(value=Choices(ids, np.argsort(hashes, kind="stable"), shelf))
     deeds = [
-        [{"item_id": "abcd"[(u + n) % 4], "day": 9 + n % 3, "mask": 5} for n in range(u % 4)]
+        [{"item_id": "abcd"[(u + n) % 4], "day": 9 + n % 3, "mask": 9} for n in range(u % 4)]
         for u in range(10)
     ]
     kind = pa.struct({"item_id": pa.string(), "day": pa.int32(), "mask": pa.int32()})

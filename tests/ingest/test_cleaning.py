@@ -81,6 +81,8 @@ BAD = [
     ({"type": "stars"}, "bad_rating"),
     ({"type": "stars", "rating": "good"}, "bad_rating"),
     ({"position": "-2"}, "bad_position"),
+    ({"position": "0"}, "bad_position"),
+    ({"position": "1.5"}, "bad_position"),
     ({"position": "first"}, "bad_position"),
     ({"propensity": "0"}, "bad_propensity"),
     ({"propensity": "1.1"}, "bad_propensity"),
@@ -93,7 +95,7 @@ GOOD: list[dict[str, str | None]] = [
     {"type": "stars", "rating": "4.5"},
     {"price": "0"},
     {"propensity": "1", "position": "1"},
-    {"price": " 3.5 ", "quantity": "2", "position": "0", "type": "buy"},
+    {"price": " 3.5 ", "quantity": "2", "position": "3.0", "type": "buy"},
     {"at": "2026-11-24 23:59:59"},
 ]
 

@@ -1,9 +1,13 @@
 """Vectors of the items' texts, made once a text, and what they are used for."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from nightshelf.config import load
+from nightshelf.jobs.searching import ask
+from nightshelf.runs import Run
 from nightshelf.tables import ITEM_FEATURES, ITEM_NEIGHBOURS, ITEM_TEXT, TEXT_NEIGHBOURS
 from tests.jobs.conftest import Invoke, Shop, night
 from tests.text.tiny import save
@@ -81,6 +85,20 @@ def test_what_texts_are_used_for(invoke: Invoke, texts: Shop) -> None:
         ((key, vector),) = row["vectors"].items()
         assert key.startswith("text:text-weights-")
         assert len(vector) == 3
+
+
+@pytest.mark.long
+def test_what_has_no_known_word_is_like_nothing(invoke: Invoke, shop: Shop) -> None:
+    shop.configure(sources=TEXTS.format(model="lsa"))
+    name_items(shop, i9="☕ !", i3="blue blue lamp")
+    night(invoke, shop, DAY_2, "ingest", "build_item_text", "build_search_index")
+    assert shop.store.read(ITEM_TEXT).count() == 5
+    alike = shop.store.read(TEXT_NEIGHBOURS).collect()
+    assert {row["item_id"] for row in alike} == {"i0", "i1", "i2", "i3"}
+    assert "i9" not in {row["neighbour_id"] for row in alike}
+    run = Run(shop.spark, load(shop.conf), date.fromisoformat(DAY_2), "ask", "ask-1")
+    assert ask(run, "xylophone") == []
+    assert {row["item_id"] for row in ask(run, "blue")} == {"i0", "i1", "i2", "i3"}
 
 
 def test_a_shop_without_texts(invoke: Invoke, shop: Shop) -> None:

@@ -33,6 +33,7 @@ def test_a_night_on_real_data(
     settings = ("--set", f"warehouse.root={root}", "--set", f"sources.root={shared_data}")
     settings += ("--set", "ctr.enabled=false", "--set", "towers.enabled=false")
     settings += ("--set", "text.model=lsa", "--set", "text.lsa_dimensions=8")
+    settings += ("--set", "maintenance.quarantine_days=null")
     ended = invoke("nightly", "--conf-file", str(conf), "--ds", ds, *settings)
     assert ended.code == 0, ended.lines
     counts = next(line for line in ended.lines if line["event"] == "events")

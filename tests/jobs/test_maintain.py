@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 
 from nightshelf.tables import (
+    CUSTOMERS,
     GOLD_RECOMMENDATIONS,
     ITEM_NEIGHBOURS,
     OPS_JOB_RUNS,
     OPS_MODELS,
+    QUARANTINE_EVENTS,
     SERVING_RECOMMENDATIONS,
     SILVER_EVENTS,
+    SILVER_USERS,
     TABLES,
+    Table,
 )
 from tests.jobs.conftest import PLAIN, Invoke, Shop
 from tests.jobs.test_rollback import row
@@ -51,6 +55,47 @@ def test_what_no_night_reads_any_more_goes(invoke: Invoke, nights: Shop) -> None
     # What a table is told to hold outlives the commits that change no row.
     for table in (SERVING_RECOMMENDATIONS, GOLD_RECOMMENDATIONS):
         assert nights.store.last_manifest(table)["ds"] == "2026-11-24"
+
+
+def days_of(shop: Shop, table: Table) -> list[tuple[str, str]]:
+    """The days that a table has rows of, each with what its first column says."""
+    rows = shop.store.read(table).select(table.columns[0].name, "ds").distinct().collect()
+    return sorted((f"{row['ds']:%m-%d}", str(row[0])) for row in rows)
+
+
+def test_of_users_what_was_told_last_stays(invoke: Invoke, shop: Shop) -> None:
+    for day, users in ((1, "ab"), (2, "abc"), (18, "a"), (20, "ad"), (24, "a")):
+        told = [(user, None, None, date(2026, 11, day)) for user in users]
+        rows = shop.spark.createDataFrame(told, SILVER_USERS.schema)
+        shop.store.publish(rows, SILVER_USERS, date(2026, 11, day))
+        known = [(u, 0, 1, None, 1, 1, None, "new", None, date(2026, 11, day)) for u in users]
+        rows = shop.spark.createDataFrame(known, CUSTOMERS.schema)
+        shop.store.publish(rows, CUSTOMERS, date(2026, 11, day))
+    manifest = shop.store.last_manifest(SILVER_USERS)
+    conf = ("--conf-file", shop.conf, "--ds", "2026-11-24", *KEEP_ONE)
+    assert invoke("maintain", *conf, "--dry-run").code == 0
+    assert len(days_of(shop, SILVER_USERS)) == 9
+    assert invoke("maintain", *conf).code == 0
+    recent = [("11-18", "a"), ("11-20", "a"), ("11-20", "d"), ("11-24", "a")]
+    assert days_of(shop, SILVER_USERS) == [("11-02", "b"), ("11-02", "c"), *recent]
+    assert days_of(shop, CUSTOMERS) == recent
+    assert shop.store.last_manifest(SILVER_USERS) == manifest
+    assert invoke("maintain", *conf).code == 0
+    assert len(days_of(shop, SILVER_USERS)) == 6
+
+
+def test_refused_rows_that_expired_stay_away(invoke: Invoke, shop: Shop) -> None:
+    for log in (shop.folder / "log").iterdir():
+        log.write_text(log.read_text() + f"u1,i1,hover,{log.stem} 12:00:00,1\n")
+    conf = ("--conf-file", shop.conf, "--ds", "2026-11-24", "--set", "ingest.quarantine_limit=0.5")
+    two = ("--set", "maintenance.quarantine_days=2")
+    assert invoke("ingest", *conf).code == 0
+    refused = [(f"11-{day}", "unknown_type") for day in (22, 23, 24)]
+    assert days_of(shop, QUARANTINE_EVENTS) == refused
+    assert invoke("maintain", *conf, *two).code == 0
+    assert days_of(shop, QUARANTINE_EVENTS) == refused[1:]
+    assert invoke("ingest", *conf, *two).code == 0
+    assert days_of(shop, QUARANTINE_EVENTS) == refused[1:]
 
 
 def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:

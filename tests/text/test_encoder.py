@@ -13,6 +13,7 @@ from nightshelf.config import TextConfig
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.text import lsa, weights
 from nightshelf.text.batches import Tokens, batches
+from nightshelf.text.hashed import counts
 from nightshelf.text.model import TextModel
 from tests.text.tiny import save
 
@@ -121,6 +122,10 @@ def test_lsa_finds_what_shares_words(tmp_path: Path) -> None:
     assert likeness[3] > likeness[4]  # red mug, red lamp
     again = lsa.fit(texts, 4, 7)
     assert np.array_equal(again(texts).vectors, vectors[:6])
+    # More directions than the texts have: those left over point at any word.
+    wide = lsa.fit([*texts, *texts], 11, 7)
+    heard = np.unique(counts(texts).indices)
+    assert not np.delete(wide.directions, heard, axis=0).any()
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=50), st.integers(40, 200))

@@ -52,10 +52,12 @@ class MaintenanceConfig(Section):
         30, ge=7, description="days for which replaced versions of a table can be read"
     )
     quarantine_days: int | None = Field(
-        90, ge=1, description="days of refused rows that are kept; null: all"
+        90, ge=1, description="days up to ds whose refused rows are kept; null: all"
     )
     history_days: int | None = Field(
-        400, ge=7, description="days of lists, features and samples that are kept; null: all"
+        400,
+        ge=7,
+        description="days of users, lists, features and samples that are kept; null: all",
     )
     model_days: int | None = Field(
         30, ge=1, description="days for which a model that is used no more is kept; null: for ever"

@@ -21,8 +21,12 @@ Bools = NDArray[np.bool_]
 
 WANTED: Final = 1
 BOUGHT: Final = 2
-FIRST_TASK: Final = 4
-"""Bits of a deed's mask: a positive, a purchase, and from here on a bit a task's label."""
+RATED: Final = 4
+FIRST_TASK: Final = 8
+"""Bits of a deed's mask: a positive, a purchase, a rating that counts, and a bit a task's label.
+
+A rating that is no positive is a real negative; a purchase that is none is no sample.
+"""
 
 ORIGINS: Final = ("event", "uniform", "popular", "hard")
 
@@ -213,7 +217,7 @@ def _kept(begin: int, end: int, deeds: Deeds, shelf: Shelf) -> tuple[Bools, Long
         if not 0 <= day < len(positives) or deeds.items[n] >= shelf.known[day]:
             continue
         if deeds.masks[n] & WANTED == 0:
-            is_kept[n - begin] = True
+            is_kept[n - begin] = deeds.masks[n] & RATED != 0
         elif _is_new(n, begin, deeds, shelf):
             is_kept[n - begin] = True
             positives[day] += 1

@@ -11,8 +11,8 @@ from nightshelf.exact import exact_sum
 DEEPEST: Final = 50
 """Further down, all positions count as this one."""
 
-PLACES: Final = DEEPEST + 2
-"""Positions from 0 to DEEPEST, and a last place for impressions without one."""
+PLACES: Final = DEEPEST + 1
+"""Positions from 1 to DEEPEST, and a place 0 for impressions without one."""
 
 PLACE: Final = "place"
 CURVE: Final = "curve"
@@ -23,7 +23,7 @@ _BITS = 28  # of sums up to 2**35 events, 34 billion
 def place() -> Column:
     """INT: the place of an event by its position."""
     position = F.when(F.col(POSITION) > DEEPEST, DEEPEST).otherwise(F.col(POSITION))
-    return F.coalesce(position, F.lit(PLACES - 1)).alias(PLACE)
+    return F.coalesce(position, F.lit(0)).alias(PLACE)
 
 
 def click_curves(days: DataFrame, events: DataFrame, half_life_days: float) -> DataFrame:
@@ -46,7 +46,7 @@ def click_curves(days: DataFrame, events: DataFrame, half_life_days: float) -> D
         .groupBy(DS, PLACE)
         .agg(*(exact_sum(F.col(n) * left, _BITS).alias(n) for n in ("shown", "clicked")))
     )
-    has_position = F.col(PLACE) < PLACES - 1
+    has_position = F.col(PLACE) > 0
     rate = F.when(has_position & (F.col("shown") > 0), F.col("clicked") / F.col("shown"))
     told = F.when(has_position, F.col("clicked")).otherwise(0.0)
     shop = sums.groupBy(DS).agg(

@@ -6,6 +6,8 @@ have positives alone, and negatives are drawn for them.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 from typing import Final
 
 import numpy as np
@@ -32,18 +34,17 @@ from nightshelf.config import FeedbackConfig
 from nightshelf.config.model import SamplesConfig, Task
 from nightshelf.errors import ConfigError
 from nightshelf.features.choices import EPOCH, Around, Choices, choices_of
-from nightshelf.features.draws import BOUGHT, FIRST_TASK, ORIGINS, WANTED, Deeds, Ways, drawn
+from nightshelf.features.draws import BOUGHT, FIRST_TASK, ORIGINS, RATED, WANTED, Deeds, Ways, drawn
 from nightshelf.sending import send
 from nightshelf.tables import SAMPLES
 from nightshelf.tables.hashing import string_hashes
 
 IMPRESSION: Final = "impression"
-AFTER_A_CLICK: Final = {
-    "click": ("view", "click", "cart", "purchase", "rating"),
-    "cart": ("cart", "purchase"),
-    "purchase": ("purchase",),
-}
-"""Where no impressions are logged: the events that tell that a task's deed was done."""
+AFTER_A_CLICK: Final = {"cart": ("cart", "purchase"), "purchase": ("purchase",)}
+"""Where no impressions are logged: the events that tell that a task's deed was done.
+
+Of other tasks it is any positive.
+"""
 ENTRIES_AT_ONCE: Final = 200_000
 
 _DRAWN = (
@@ -113,7 +114,8 @@ def from_events(
     then. A day with a rating below the positive ones instead is a real negative, origin `event`
     too. Of both only items count that were known the day before: no list could have had others.
     Labels: `like` and `click` are 1 for each positive, `cart` where it was put in the cart or
-    bought, `purchase` where it was bought.
+    bought, `purchase` where it was bought. A user has what they bought, also where `feedback` does
+    not count a purchase as a positive: then it is no sample, but nothing that is drawn either.
 
     For each positive `negatives` items are drawn, a fixed share in each way: uniformly of the items
     known the day before; by their decayed positives up to the day before; and hard: a neighbour of
@@ -207,17 +209,19 @@ def _deeds(
 ) -> Transform:
     """[events of items] -> [user_id, item_id, ds, day, mask], one row for what a user did that day.
 
-    Days without a positive or a rating are left out.
+    Days that tell of nothing in the mask are left out.
     """
+    kind = F.col(EVENT_TYPE)
     is_wanted = _did("like", feedback)
-    is_judged = is_wanted | (F.col(EVENT_TYPE) == "rating")
-    bits = [F.when(is_wanted, WANTED), F.when(F.col(EVENT_TYPE).isin(*bought_types), BOUGHT)]
+    is_bought = kind.isin(*bought_types)
+    is_rated = (kind == "rating") & F.lit(feedback.weights.get("rating", 0) > 0)
+    told = {WANTED: is_wanted, BOUGHT: is_bought, RATED: is_rated}
     for n, task in enumerate(config.tasks):
-        done = F.lit(True) if task == "like" else F.col(EVENT_TYPE).isin(*AFTER_A_CLICK[task])
-        bits.append(F.when(is_wanted & done, FIRST_TASK << n))
-    mask = [F.max(F.coalesce(bit, F.lit(0))) for bit in bits]
+        done = kind.isin(*AFTER_A_CLICK[task]) if task in AFTER_A_CLICK else is_wanted
+        told[FIRST_TASK << n] = done
+    mask = [F.max(F.when(is_so, bit).otherwise(0)) for bit, is_so in told.items()]
     return lambda events: (
-        events.where(is_judged if feedback.weights.get("rating", 0) > 0 else is_wanted)
+        events.where(reduce(or_, told.values()))
         .groupBy(USER, ITEM, DS)
         .agg(sum(mask[1:], mask[0]).alias("mask"))
         .withColumn("day", F.datediff(F.col(DS), F.lit(EPOCH)))

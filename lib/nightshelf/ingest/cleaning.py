@@ -111,7 +111,13 @@ def _row_checks(config: IngestConfig, until: date) -> Iterator[tuple[str, Column
     yield "bad_price", _not_a_number(PRICE) | (price < 0) | (price > config.max_price)
     yield "bad_rating", _not_a_number(RATING) | ((kind == "rating") & F.col(RATING).isNull())
     position = F.col(POSITION)
-    yield "bad_position", _not_a_number(POSITION) | (position < 0) | (position > MAX_INT)
+    yield (
+        "bad_position",
+        _not_a_number(POSITION)
+        | (position < 1)
+        | (position > MAX_INT)
+        | (position != F.floor(position)),
+    )
     propensity = F.col(PROPENSITY)
     yield "bad_propensity", _not_a_number(PROPENSITY) | (propensity <= 0) | (propensity > 1)
 

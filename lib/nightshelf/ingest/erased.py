@@ -1,11 +1,14 @@
 """Users who were erased: what the sources still tell of them stays out."""
 
 import hashlib
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, USER, Transform
+from nightshelf.config import EventSource
+from nightshelf.ingest.sources import value
 
 USER_HASH = "user_hash"
 
@@ -30,3 +33,23 @@ def without_erased(erased: DataFrame, day: Column | None = None) -> Transform:
         return rows.join(F.broadcast(last), matches, "left_anti")
 
     return transform
+
+
+def told_of(digest: str, sources: Sequence[EventSource]) -> Column:
+    """Whether `raw`, a source row as JSON, tells of the user with that digest; never null.
+
+    The id may stand in any of its columns, or be what a source's mapping makes of them. A row does
+    not say which source it is of, so that each mapping is tried.
+    """
+    told = F.from_json("raw", "map<string,string>")
+
+    def column(name: str) -> Column:
+        return F.try_element_at(told, F.lit(name))
+
+    mapped = [value(s.columns[USER], column) for s in sources if USER in s.columns]
+    ids = F.concat(F.map_values(told), F.array(*mapped).cast("array<string>"))
+
+    def is_user(one: Column) -> Column:
+        return F.lit(digest).isin(F.sha2(one, 256), F.sha2(F.trim(one), 256))
+
+    return F.coalesce(F.exists(ids, is_user), F.lit(False))

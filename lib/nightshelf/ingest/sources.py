@@ -1,7 +1,7 @@
 """Reads the files and tables that `sources` describes, row for row as they are."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -249,17 +249,21 @@ def _named(ref: ColumnRef) -> Sequence[str]:
     return [ref if isinstance(ref, str) else ref.column]
 
 
-def value(ref: ColumnRef) -> Column:
+def _named_column(name: str) -> Column:
+    return F.col(f"`{name}`")
+
+
+def value(ref: ColumnRef, column: Callable[[str], Column] = _named_column) -> Column:
     """The referenced value as STRING: the column, the wanted part of it, in the wanted type.
 
-    Of joined columns null where one of them is.
+    Of joined columns null where one of them is. `column`: where a source column is found by name.
     """
     if isinstance(ref, JoinedSpec):
-        parts = [part for name in ref.join for part in (F.lit(ref.by), value(name))]
+        parts = [part for name in ref.join for part in (F.lit(ref.by), value(name, column))]
         return F.concat(*parts[1:])
     if isinstance(ref, str):
-        return F.col(f"`{ref}`").cast("string")
-    found = F.col(f"`{ref.column}`").cast("string")
+        return column(ref).cast("string")
+    found = column(ref.column).cast("string")
     if ref.split is not None:
         if not ref.split:
             raise ConfigError(f"column {ref.column}: 'split' needs at least one character")

@@ -36,7 +36,7 @@ from nightshelf.runs.cli import single
 from nightshelf.tables import ITEM_TEXT, SILVER_ITEMS, TEXT_NEIGHBOURS
 from nightshelf.tables.as_of import items_as_of
 from nightshelf.text.model import TextModel
-from nightshelf.text.vectors import encoded
+from nightshelf.text.vectors import encoded, telling
 
 TEXTS_A_TASK = 256
 """Loading the model takes as long as some hundred texts."""
@@ -127,9 +127,12 @@ def _fingerprint(items: DataFrame) -> str:
 
 
 def _neighbours(run: Run, items: DataFrame, vectors: DataFrame) -> DataFrame:
-    """[item_id, rank, neighbour_id, similarity]: by cosine, of every item; those on sale."""
+    """[item_id, rank, neighbour_id, similarity]: by cosine, of every item; those on sale.
+
+    An item whose text tells the model nothing is near to none.
+    """
     made = (
-        items.join(vectors, TEXT_HASH, "inner")
+        items.join(vectors.transform(telling), TEXT_HASH, "inner")
         .select(ITEM, VECTOR, "sold")
         .persist()  # asked for their neighbours, and their neighbours
     )

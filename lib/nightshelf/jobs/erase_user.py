@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
 
 import click
 from pyspark.sql import Column
@@ -13,7 +12,7 @@ from rich.console import Console
 from nightshelf.columns import USER
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.features.encoding import FILES, FOLDER, Encoding
-from nightshelf.ingest.erased import digest_of
+from nightshelf.ingest.erased import digest_of, told_of
 from nightshelf.ingest.pseudonyms import pseudonym_of
 from nightshelf.jobs.printed import grid
 from nightshelf.learning.storage import Folder
@@ -30,8 +29,6 @@ from nightshelf.tables import (
     Table,
 )
 from nightshelf.tables.erasing import Trace, erase, trace
-
-STRING_MAP: Final = "map<string,string>"
 
 
 def run(run: Run, user: str) -> None:
@@ -80,13 +77,8 @@ def _concerned(run: Run, digest: str) -> Iterator[tuple[Table, tuple[Column, dic
     def is_user(column: Column) -> Column:
         return F.sha2(column, 256) == digest
 
-    told = F.map_values(F.from_json("raw", STRING_MAP))
     special: Mapping[Table, tuple[Column, dict[str, Column]]] = {
-        # A refused row may hold the id in any of its columns.
-        QUARANTINE_EVENTS: (
-            F.coalesce(F.exists(told, lambda v: is_user(F.trim(v))), F.lit(False)),
-            {},
-        ),
+        QUARANTINE_EVENTS: (told_of(digest, run.config.sources.events), {}),
         # The id's number stays taken, or the next user would get it.
         VOCABULARIES: (
             (F.col("field") == USER) & is_user(F.col("value")),
@@ -148,7 +140,7 @@ def _show(left: list[Trace], elsewhere: list[str], dry_run: bool) -> None:
 def _body(arguments: Arguments) -> Outcome:
     user = arguments.extra["user"]
     if not user:
-        raise ConfigError("--user is missing: give the id as the sources tell it")
+        raise ConfigError("--user is missing: give the id that the mapping of the sources makes")
     job = Job("erase_user", partial(run, user=user), writes=(OPS_ERASED_USERS,))
     return execute(job, start(arguments, job.name))
 
@@ -156,5 +148,5 @@ def _body(arguments: Arguments) -> Outcome:
 main = command(
     "erase_user",
     _body,
-    options=(click.Option(["--user"], metavar="ID", help="The user, as the sources tell the id."),),
+    options=(click.Option(["--user"], metavar="ID", help="The user, as the mapping tells ids."),),
 )

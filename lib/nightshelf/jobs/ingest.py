@@ -34,6 +34,7 @@ from nightshelf.tables import (
 )
 from nightshelf.tables.as_of import changes, items_as_of
 from nightshelf.tables.commits import Commits
+from nightshelf.tables.upkeep import first_kept
 
 ONE_DAY = timedelta(days=1)
 
@@ -74,7 +75,7 @@ def run(run: Run) -> None:
     if known and oldest and known < oldest.isoformat():
         first = max(first, oldest)  # what older files told stays
     told = judged.where(F.col(DS).between(F.lit(first), F.lit(run.ds)))
-    run.publish(told.transform(quarantined), QUARANTINE_EVENTS, since=first)
+    _publish_refused(run, told, first)
     _publish_items(run, reader, told, first)
     _publish_users(run, reader, pseudonym, first)
     _publish_reviews(run, replace(timed, until=run.ds), pseudonym, first)
@@ -115,6 +116,14 @@ def _without_erased(run: Run, day: Column | None = None) -> Transform:
     if run.store.version(OPS_ERASED_USERS) is None:
         return lambda rows: rows
     return without_erased(run.read(OPS_ERASED_USERS), day)
+
+
+def _publish_refused(run: Run, judged: DataFrame, first: date) -> None:
+    """Those of the days that `maintain` keeps: older ones would be back each night."""
+    kept = first_kept(run.ds, run.config.maintenance.quarantine_days)
+    since = max(first, kept or first)
+    refused = judged.transform(quarantined).where(F.col(DS) >= F.lit(since))
+    run.publish(refused, QUARANTINE_EVENTS, since=since)
 
 
 def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> None:

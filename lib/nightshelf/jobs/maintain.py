@@ -6,12 +6,13 @@ from typing import Final
 
 from rich.console import Console
 
-from nightshelf.columns import DS
+from nightshelf.columns import DS, USER
 from nightshelf.jobs.printed import grid
 from nightshelf.ranking.registry import KINDS, in_use, located
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import (
+    CUSTOMERS,
     GOLD_RECOMMENDATIONS,
     GOLD_SEARCH_RESULTS,
     ITEM_FEATURES,
@@ -22,12 +23,13 @@ from nightshelf.tables import (
     SEARCH_INDEX,
     SEARCH_QUERIES,
     SEARCH_WORDS,
+    SILVER_USERS,
     TABLES,
     TEXT_NEIGHBOURS,
     USER_FEATURES,
     Table,
 )
-from nightshelf.tables.upkeep import Kept, keep_up
+from nightshelf.tables.upkeep import Kept, first_kept, keep_up
 
 REBUILT: Final = (
     USER_FEATURES,
@@ -40,11 +42,13 @@ REBUILT: Final = (
     SEARCH_INDEX,
     SEARCH_WORDS,
     SEARCH_QUERIES,
+    CUSTOMERS,
 )
 """Tables whose old days no later night reads.
 
 Not events, items and reviews, which every night reads as a whole; vectors and scores, which are
-made but once; evaluation, which is small and is what nights are compared by.
+made but once; evaluation, which is small and is what nights are compared by, nor what else is told
+of the shop as a whole. Of users, of whom every night tells anew, the newest row stays.
 """
 
 
@@ -71,11 +75,15 @@ def keep(run: Run, table: Table) -> Kept:
     """One table, with its commits kept from other writers."""
     config = run.config.maintenance
     days = config.quarantine_days if table is QUARANTINE_EVENTS else None
-    if table in REBUILT:
+    if table in (*REBUILT, SILVER_USERS):
         days = config.history_days
-    first = None if days is None else run.ds - timedelta(days=days - 1)
     return keep_up(
-        run.store, table, first, vacuum_days=config.vacuum_days, small_mb=config.small_file_mb
+        run.store,
+        table,
+        first_kept(run.ds, days),
+        vacuum_days=config.vacuum_days,
+        small_mb=config.small_file_mb,
+        newest_of=USER if table is SILVER_USERS else None,
     )
 
 

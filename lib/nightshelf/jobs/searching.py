@@ -43,7 +43,7 @@ from nightshelf.tables import (
 from nightshelf.tables.as_of import items_as_of
 from nightshelf.text.judge import JudgeLoader, judgements
 from nightshelf.text.model import TextModel
-from nightshelf.text.vectors import encoded
+from nightshelf.text.vectors import encoded, telling
 
 CHOSEN = ("click", "view", "cart", "purchase")
 
@@ -129,7 +129,8 @@ class Searching:
         if self.model is None or self.vectors is None:
             return None
         texts = asked.select(F.col(QUERY).alias(TEXT_HASH), F.col(QUERY).alias(TEXT))
-        vectors = texts.transform(encoded(self.model)).select(F.col(TEXT_HASH).alias(QUERY), VECTOR)
+        told = texts.transform(encoded(self.model)).transform(telling)
+        vectors = told.select(F.col(TEXT_HASH).alias(QUERY), VECTOR)
         return vectors.transform(by_meaning(self.vectors, self.run.config.search.candidates))
 
 
@@ -191,7 +192,7 @@ def _vectors(run: Run, texts: DataFrame | None) -> tuple[TextModel | None, DataF
     if texts is None or not run.config.text.enabled or run.store.version(ITEM_TEXT) is None:
         return None, None
     model = text_model(run)
-    known = known_vectors(run, model, run.ds)
+    known = known_vectors(run, model, run.ds).transform(telling)
     vectors = texts.join(known, TEXT_HASH, "inner").select(ITEM, VECTOR).persist()
     return (None, None) if vectors.isEmpty() else (model, vectors)
 

@@ -19,6 +19,9 @@ SAME_ROWS: Final = (
 )
 """Operations that change no row."""
 
+ROWS_BY_DAY: Final = "rows_by_day"
+"""In a manifest: the rows of each day, where the commits that told them are gone."""
+
 _NO_TELLING: Final = date.min.isoformat()
 
 
@@ -68,10 +71,15 @@ class Commits:
         return next(made, None)
 
     def rows_by_day(self) -> dict[date, int]:
-        """The rows that were published last for each day that was published by itself."""
+        """The rows that were published last for each day that was published by itself.
+
+        Of days before a user was erased: the rows that were left of each.
+        """
         rows: dict[date, int] = {}
         for commit in self:
             told = commit.manifest
+            for day, n in told.get(ROWS_BY_DAY, {}).items():
+                rows.setdefault(date.fromisoformat(day), n)
             if told and told["ds"] == told["since"]:
                 rows.setdefault(date.fromisoformat(told["ds"]), told["rows"])
         return rows

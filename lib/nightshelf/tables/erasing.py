@@ -9,6 +9,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from nightshelf.columns import DS
+from nightshelf.tables.commits import ROWS_BY_DAY
 from nightshelf.tables.contract import Table
 from nightshelf.tables.files import FileInfo, literal
 from nightshelf.tables.store import Store
@@ -48,10 +50,17 @@ def erase(store: Store, table: Table, matches: Column, changes: dict[str, Column
             delta.update(matches, dict(changes))
         elif rows:
             delta.delete(matches)
+        if manifest and table.daily:
+            manifest[ROWS_BY_DAY] = _rows_by_day(delta)
         with store.telling(manifest):
             _forget(store, delta, table)
     store.versions.pop(table.name, None)
     return rows
+
+
+def _rows_by_day(delta: DeltaTable) -> dict[str, int]:
+    counts = delta.toDF().groupBy(DS).agg(F.count("*")).orderBy(DS).collect()
+    return {day.isoformat(): rows for day, rows in counts}
 
 
 def _forget(store: Store, delta: DeltaTable, table: Table) -> None:

@@ -1,10 +1,11 @@
 """What tables need now and then: few files, and no more of the past than is wanted."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from delta.tables import DeltaTable
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS
@@ -32,22 +33,35 @@ class Kept:
     rows_expired: int
 
 
+def first_kept(ds: date, days: int | None) -> date | None:
+    """The first of so many days up to ds; None where all are kept."""
+    return None if days is None else ds - timedelta(days=days - 1)
+
+
 def keep_up(
-    store: Store, table: Table, first: date | None, *, vacuum_days: int, small_mb: int
+    store: Store,
+    table: Table,
+    first: date | None,
+    *,
+    vacuum_days: int,
+    small_mb: int,
+    newest_of: str | None = None,
 ) -> Kept:
     """Removes days before `first`, brings small files together, deletes files of old versions.
 
-    Versions that were replaced in the last `vacuum_days` days can be read still. Readers are not
-    disturbed. A dry run counts the rows that would go.
+    newest_of: a column, which with ds is a key; what each of its values is told as of `first`
+    stays, however old. Versions that were replaced in the last `vacuum_days` days can be read
+    still. Readers are not disturbed. A dry run counts the rows that would go.
     """
     files_before, bytes_before = _files(store, table)
-    expired = _expired(store, table, first)
+    gone = _expired(store, table, first, newest_of)
+    expired = 0 if gone is None else gone.count()
     if not store.dry_run:
         delta = DeltaTable.forPath(store.spark, store.path(table))
         with store.lock(f"{table.name}/commit", store.config.commit_wait_seconds):
-            if expired and first is not None:
+            if expired and gone is not None:
                 with store.telling(store.last_manifest(table)):
-                    delta.delete(F.col(DS) < F.lit(first))
+                    _remove(delta, gone, first, newest_of)
             _bring_together(store, delta, small_mb)
             vacuum(store, delta, 24.0 * vacuum_days)
     files_after, bytes_after = _files(store, table)
@@ -64,10 +78,26 @@ def vacuum(store: Store, delta: DeltaTable, hours: float) -> None:
         delta.vacuum(hours)
 
 
-def _expired(store: Store, table: Table, first: date | None) -> int:
+def _expired(
+    store: Store, table: Table, first: date | None, newest_of: str | None
+) -> DataFrame | None:
     if first is None or not table.daily:
-        return 0
-    return store.read(table).where(F.col(DS) < F.lit(first)).count()
+        return None
+    rows = store.read(table)
+    old = rows.where(F.col(DS) < F.lit(first))
+    if newest_of is None:
+        return old
+    told = rows.where(F.col(DS) <= F.lit(first)).groupBy(newest_of).agg(F.max(DS).alias("told"))
+    return old.join(told, newest_of, "inner").where(F.col(DS) < F.col("told"))
+
+
+def _remove(delta: DeltaTable, gone: DataFrame, first: date | None, newest_of: str | None) -> None:
+    if newest_of is None:
+        delta.delete(F.col(DS) < F.lit(first))
+        return
+    same = f"kept.{newest_of} = gone.{newest_of} AND kept.{DS} = gone.{DS}"
+    keys = gone.select(newest_of, DS).alias("gone")
+    delta.alias("kept").merge(keys, same).whenMatchedDelete().execute()
 
 
 def _bring_together(store: Store, delta: DeltaTable, small_mb: int) -> None:

@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
 from nightshelf.text.encoder import Encoded
-from nightshelf.text.hashed import LETTERS, counts, weighted
+from nightshelf.text.hashed import HASHES, LETTERS, counts, weighted
 
 Singles = NDArray[np.float32]
 
@@ -33,9 +33,14 @@ class Lsa:
 
 
 def fit(texts: Sequence[str], width: int, seed: int) -> Lsa:
-    """Learns from N texts; D is `width`, or N less 1 and at least 1 where there are fewer."""
+    """Learns from N texts; D is `width`, or N less 1 and at least 1 where there are fewer.
+
+    A hash that is in none of them has no direction, not even one of rounding errors.
+    """
     told = counts(texts)
     weighing = TfidfTransformer(sublinear_tf=False).fit(told)
     wanted = min(width, max(1, len(texts) - 1))
     svd = TruncatedSVD(wanted, random_state=seed).fit(weighted(told, weighing.idf_))
-    return Lsa(weighing.idf_.astype(np.float32), svd.components_.T.astype(np.float32))
+    known = np.isin(np.arange(HASHES), told.indices)
+    directions = np.where(known[:, None], svd.components_.T, 0.0)
+    return Lsa(weighing.idf_.astype(np.float32), directions.astype(np.float32))

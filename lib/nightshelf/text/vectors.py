@@ -8,6 +8,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, ITEM, TEXT, TEXT_HASH, VECTOR, Transform
 from nightshelf.learning.loading import Loader, loaded
@@ -32,6 +33,14 @@ def encoded(load: Loader[Vectors]) -> Transform:
 
     schema = f"{TEXT_HASH} string, {VECTOR} array<float>, cut boolean"
     return lambda texts: texts.select(TEXT_HASH, TEXT).mapInArrow(task, schema)
+
+
+def telling(vectors: DataFrame) -> DataFrame:
+    """[vector, …] -> the same rows, but those of length 0, which are as near to all as to none.
+
+    LSA makes them of texts without any word that it knows.
+    """
+    return vectors.where(F.exists(VECTOR, lambda number: number != 0))
 
 
 def of_items(vectors: DataFrame, basis: Basis) -> Transform:

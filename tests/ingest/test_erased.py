@@ -1,0 +1,74 @@
+"""Which refused rows tell of a user, whatever the mapping makes of a source's columns."""
+
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from nightshelf.config import EventSource, PrivacyConfig
+from nightshelf.ingest.erased import digest_of, told_of
+from nightshelf.ingest.mapping import mapped_events
+from nightshelf.ingest.pseudonyms import pseudonym_of, pseudonymiser
+
+ROWS = [
+    ("7.0", "de", "a"), ("7", "fr", "b"), ("70", "de", "c"), ("shop_7", "de", "d"),
+    (" 7 ", "de", "e"), (None, "de", "f"),
+]  # fmt: skip
+CAST = {"column": "own.id", "cast": "bigint"}
+
+
+def source(user: Any) -> EventSource:
+    return EventSource(
+        format="csv",
+        path="log.csv",
+        constants={"event_type": "click"},
+        columns={"user_id": user, "item_id": "item", "event_ts": "item"},
+    )
+
+
+OTHER = EventSource(
+    format="csv",
+    path="other.csv",
+    constants={"event_type": "click", "user_id": "everyone"},
+    columns={"event_ts": "at"},
+)
+
+
+def refused_of(spark: SparkSession, user: Any, known: str, privacy: PrivacyConfig) -> str:
+    """The items of the rows that tell of the user, in order."""
+    rows = spark.createDataFrame(ROWS, "`own.id` string, shop string, item string")
+    refused = rows.withColumn("_source_file", F.lit("log.csv")).transform(
+        mapped_events(source(user), pseudonymiser(privacy))
+    )
+    digest = digest_of(pseudonym_of(privacy, known) or known)
+    found = refused.where(told_of(digest, [OTHER, source(user)])).select("item_id").collect()
+    return "".join(sorted(row["item_id"] for row in found))
+
+
+@pytest.mark.parametrize(
+    ("user", "known", "items"),
+    [
+        ("own.id", " 7 ", "e"),
+        (CAST, "7", "abe"),
+        ({"column": "own.id", "split": "_", "part": 1}, "7", "bde"),
+        ({"join": ["own.id", "shop"], "by": "-"}, "7.0-de", "a"),
+    ],
+)
+def test_the_id_is_in_any_column_or_what_the_mapping_makes(
+    spark: SparkSession, user: Any, known: str, items: str
+) -> None:
+    assert refused_of(spark, user, known, PrivacyConfig()) == items
+
+
+def test_where_ids_are_pseudonyms_the_row_holds_nothing_else(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTSHELF_PSEUDONYM_KEY", "a key of some length")
+    assert refused_of(spark, CAST, "7", PrivacyConfig(pseudonymise=True)) == "abe"
+
+
+def test_a_row_that_is_no_json_tells_of_no_one(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(None,), ("7",), ('{"user": null}',)], "raw string")
+    found = rows.select(told_of(digest_of("7"), [source("user")]).alias("told")).collect()
+    assert [row["told"] for row in found] == [False] * 3
