@@ -117,6 +117,50 @@ def test_a_renewal_that_fails_is_tried_again(store: Store, monkeypatch: pytest.M
     held.release()
 
 
+def test_a_renewal_that_breaks_off_loses_no_lease(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(store.root.removeprefix("file:")) / "_locks" / "lease.lock"
+    held = lease(store, "run-1", stale_seconds=0.8)
+    assert held.acquire()
+    write, failed = held._files.write_json, []
+
+    def emptied_once(*told: Any, **more: Any) -> bool:
+        if not failed:
+            failed.append(True)
+            held._files.write_bytes(f"{store.root}/_locks/lease.lock", b"")
+            raise OSError("no room left")
+        return write(*told, **more)
+
+    monkeypatch.setattr(held._files, "write_json", emptied_once)
+    deadline = time.monotonic() + 30
+    while not (failed and held.owner()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not lease(store, "run-2", stale_seconds=0.8).acquire()
+    held._released.set()
+    held._renewer.join()
+    path.write_text("")
+    held.release()
+    assert not path.exists()
+
+
+def test_a_lease_that_another_took_over_is_told_and_left(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(store.root.removeprefix("file:")) / "_locks" / "lease.lock"
+    held = lease(store, "run-1", stale_seconds=0.4)
+    assert held.acquire()
+    taken = {"run_id": "run-2", "host": "h", "pid": 2}
+    held._files.write_json(f"{store.root}/_locks/lease.lock", taken)
+    time.sleep(0.5)
+    held.release()
+    assert path.exists()
+    assert held.owner() == taken
+    told = capsys.readouterr()
+    assert "a lock was lost" in told.out + told.err
+
+
 def test_an_owner_renews_its_lease(store: Store) -> None:
     held = lease(store, "run-1", stale_seconds=0.8)
     assert held.acquire()

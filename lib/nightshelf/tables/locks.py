@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from nightshelf.errors import RetryLaterError
 from nightshelf.tables.files import Files
 
@@ -134,8 +136,12 @@ class _Lease:
     def release(self) -> None:
         self._released.set()
         self._renewer.join()
-        if self.owner() == self._owner:
+        if self._is_ours():
             self._files.delete(self._path)
+
+    def _is_ours(self) -> bool:
+        """A file that names nobody is: a renewal of ours broke off once it had emptied it."""
+        return self.owner() in ({}, self._owner)
 
     def _create(self) -> bool:
         return self._files.write_json(self._path, self._owner, exclusive=True)
@@ -148,5 +154,18 @@ class _Lease:
         while not self._released.wait(self._stale_seconds / 4):
             # What fails of the storage may go well at the next turn, before the lock is stale.
             with suppress(Exception):
-                if self.owner() == self._owner:
-                    self._files.write_json(self._path, self._owner)
+                if not self._is_ours():
+                    _tell_lost(self._path, self._owner, self.owner())
+                    return
+                # Where it is gone, whoever took it over may be creating it anew just now.
+                is_there = self._files.exists(self._path)
+                self._files.write_json(self._path, self._owner, exclusive=not is_there)
+
+
+def _tell_lost(path: str, owner: dict[str, Any], taker: dict[str, Any]) -> None:
+    structlog.get_logger().warning(
+        "a lock was lost: it could not be renewed in time, and another run took it over",
+        lock=path,
+        run=owner["run_id"],
+        taken_by=taker.get("run_id"),
+    )
