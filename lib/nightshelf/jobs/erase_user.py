@@ -46,7 +46,9 @@ def run(run: Run, user: str) -> None:
     if not run.dry_run:
         _remember(run, digest)
         for table, (matches, changes) in tables.items():
-            run.rows_out += erase(run.store, table, matches, changes)
+            # Nights would add to sums that they are told of, and these are gone.
+            is_told = table is not OPS_HISTORY_TOTALS
+            run.rows_out += erase(run.store, table, matches, changes, retold=is_told)
         _forget_models(run, known)
         for page in _pages_with(run, known):
             run.store.files.delete(page)
