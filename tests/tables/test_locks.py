@@ -177,6 +177,43 @@ def test_waiting_ends_with_the_holder(store: Store) -> None:
     assert time.monotonic() - began >= 0.5
 
 
+def test_who_has_the_warehouse_alone_meets_nobody_at_work(store: Store) -> None:
+    other = Store(store.spark, store.config, "run-2")
+    with other.at_work(NAME), pytest.raises(LockHeldError) as caught, store.alone():
+        pass
+    assert caught.value.exit_code == 75
+    assert str(caught.value).startswith("the warehouse is in use by run run-2 (process ")
+    with store.at_work("ops.erased_users/2026-11-24"), store.alone():
+        with store.lock("gold.recommendations/commit"):  # its own
+            pass
+        told = r"run run-1 .* has the warehouse to itself"
+        for names in ((NAME,), ()):
+            with pytest.raises(LockHeldError, match=told), other.at_work(*names):
+                pass
+    with other.at_work(NAME):
+        pass
+
+
+def test_a_commit_of_a_moment_is_no_work(store: Store) -> None:
+    other = Store(store.spark, store.config, "run-2")
+    with other.lock("ops.job_runs/commit"), store.alone():
+        pass
+
+
+def test_a_lease_that_is_renewed_is_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.files, "local_path", lambda _: None)
+    other = Store(store.spark, store.config, "run-2")
+    other.files = store.files
+    with other.at_work(NAME):
+        assert [(held.name, held.run_id) for held in store.others_at_work()] == [(NAME, "run-2")]
+        assert other.others_at_work() == []
+        path = Path(store.root.removeprefix("file:")) / "_locks" / f"{NAME}.lock"
+        old = time.time() - store.config.lock_stale_seconds - 60
+        os.utime(path, (old, old))
+        assert store.others_at_work() == []
+    assert store.others_at_work() == []
+
+
 def test_locks_of_other_days_do_not_meet(store: Store) -> None:
     with store.lock(NAME), lock(
         store.files, f"{store.root}/_locks", "gold.recommendations/2026-11-25",

@@ -129,5 +129,5 @@ def _show(found: list[Kept], folders: list[str], dry_run: bool) -> None:
         console.print(f"{'old' if dry_run else 'removed'}: {folder}", markup=False, highlight=False)
 
 
-JOB = Job("maintain", run)
+JOB = Job("maintain", run, places=("maintenance",))
 main = single(JOB)

@@ -75,7 +75,7 @@ def night(run: Run, steps: Sequence[Job]) -> Outcome:
 
     A night that a gate holds still has its report, which tells of the gate.
     """
-    with recorded(run) as outcome, run.store.lock(f"nightly/{run.ds.isoformat()}"):
+    with recorded(run) as outcome, run.store.at_work(f"nightly/{run.ds.isoformat()}"):
         try:
             _steps(run, steps)
         except DataQualityError:

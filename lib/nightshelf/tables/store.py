@@ -21,7 +21,7 @@ from nightshelf.tables.commits import Commits
 from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
 from nightshelf.tables.files import FileInfo, Files, literal
-from nightshelf.tables.locks import lock
+from nightshelf.tables.locks import Held, LockHeldError, holder, holders, lock
 from nightshelf.tables.parquet import contents
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
@@ -33,6 +33,9 @@ _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 _ROW_GROUP: Final = "parquet.block.size"
 _PROMISE: Final = "contract"
 _COMMIT = re.compile(r"^(\d{20})\.json$")
+_WHOLE: Final = "warehouse"  # the lock that stands for everything
+_COMMITS: Final = "/commit"
+_BRIEFLY: Final = 0.5  # seconds: who looks whether a lock is held keeps others off for a moment
 
 Check = Callable[[DataFrame, int], Mapping[str, float]]
 """A staged result, its number of rows -> figures for the manifest.
@@ -165,24 +168,63 @@ class Store:
         return digest(self.read(table, on=on), ignore=table.lineage)
 
     @contextmanager
-    def locked(self, tables: tuple[Table, ...], ds: date) -> Iterator[None]:
-        """Holds (table, ds) for each of the tables, or raises LockHeldError at once."""
+    def at_work(self, *names: str) -> Iterator[None]:
+        """Holds the locks while a job works on what they stand for.
+
+        Raises LockHeldError where another run holds one of them, or the whole warehouse.
+        """
         with ExitStack() as held:
-            for table in tables:
-                held.enter_context(self.lock(f"{table.name}/{ds.isoformat()}"))
+            for name in names:
+                held.enter_context(self.lock(name, _BRIEFLY))
+            # Only now: `alone` does both the other way round, so that one of two sees the other.
+            stale = self.config.lock_stale_seconds
+            whole = holder(self.files, self._locks, _WHOLE, stale_seconds=stale)
+            if whole is not None and whole.run_id != self.run_id:
+                raise LockHeldError(
+                    f"{whole.by} has the warehouse to itself; run again when it is done"
+                )
             yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Has the whole warehouse to itself: no job is at work, and none that starts goes on.
+
+        Raises LockHeldError where one is.
+        """
+        with self.lock(_WHOLE, _BRIEFLY):
+            others = self.others_at_work()
+            if others:
+                who = ", ".join(sorted({held.by for held in others}))
+                names = ", ".join(held.name for held in others)
+                raise LockHeldError(
+                    f"the warehouse is in use by {who}: run again when it is done [{names}]"
+                )
+            yield
+
+    def others_at_work(self) -> list[Held]:
+        """The locks that other runs hold, but for those held only while something is committed."""
+        stale = self.config.lock_stale_seconds
+        return [
+            held
+            for held in holders(self.files, self._locks, stale_seconds=stale)
+            if held.run_id != self.run_id and not held.name.endswith(_COMMITS)
+        ]
 
     @contextmanager
     def lock(self, name: str, wait_seconds: float = 0) -> Iterator[None]:
         with lock(
             self.files,
-            f"{self.root}/_locks",
+            self._locks,
             name,
             run_id=self.run_id,
             stale_seconds=self.config.lock_stale_seconds,
             wait_seconds=wait_seconds,
         ):
             yield
+
+    @property
+    def _locks(self) -> str:
+        return f"{self.root}/_locks"
 
     def publish(
         self,
