@@ -10,6 +10,7 @@ from functools import reduce
 from typing import Any, Final
 
 from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
@@ -84,7 +85,8 @@ class Store:
     def read(self, table: Table, *, until: date | None = None, on: date | None = None) -> DataFrame:
         """The table's rows, of days up to `until` or of the day `on` where it is daily.
 
-        Raises MissingInputError where it was never published.
+        Raises MissingInputError where it was never published, and where the version that the store
+        is pinned to is kept no more.
         """
         version = self.versions.get(table.name, self.version(table))
         if version is None:
@@ -93,14 +95,33 @@ class Store:
                 "it first, or check warehouse.root"
             )
         self.versions[table.name] = version
-        frame = (
-            self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table))
-        )
+        frame = self._kept(table, version) if self.pinned else self._at(table, version)
         frame = frame.transform(with_optional(table))
         if until is not None:
             frame = frame.where(F.col(DS) <= F.lit(until))
         if on is not None:
             frame = frame.where(F.col(DS) == F.lit(on))
+        return frame
+
+    def _at(self, table: Table, version: int) -> DataFrame:
+        return self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table))
+
+    def _kept(self, table: Table, version: int) -> DataFrame:
+        """The version of a pinned store; of its files those that the newest lacks may be gone."""
+        try:
+            frame = self._at(table, version)
+            newest = self.spark.read.format("delta").load(self.path(table))
+        except AnalysisException:
+            gone = True
+        else:
+            replaced = set(frame.inputFiles()) - set(newest.inputFiles())
+            gone = not all(map(self.files.exists, sorted(replaced)))
+        if gone:
+            raise MissingInputError(
+                f"{table.name}: version {version} is kept no more: jobs/maintain.py, "
+                "jobs/erase_user.py or Delta, after 30 days, took its files or its log away; "
+                "choose a later run (jobs/status.py lists them)"
+            )
         return frame
 
     def contents(
