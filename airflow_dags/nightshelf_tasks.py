@@ -133,16 +133,25 @@ class NightshelfJob(SparkSubmitOperator):
         ]
 
     def execute(self, context: Context) -> None:
-        """Runs the job, then acts on how it ended."""
+        """Runs the job, then acts on how it says that it ended.
+
+        Only where it said nothing does spark-submit's end count: in cluster mode that may be a bad
+        one after a job that did well, or a good one after a job that failed.
+        """
         if self.wanted and not context["params"][self.wanted]:
             raise AirflowSkipException(f"the param {self.wanted} is false")
         with _status_uri(self.job) as uri, contextlib.chdir(HOME):
             self.application_args = [*self.application_args, "--status-file", uri]
+            raised: Exception | None = None
             try:
                 super().execute(context)
             except Exception as error:
-                raise self._failure(_read(uri), error) from None
+                raised = error
             told = _read(uri)
+        if told.get("exit_code", raised):  # 0 or None: it did well
+            raise self._failure(told, raised)
+        if raised:
+            log.warning("%s did well, whatever spark-submit: %s", self.job, first_line(raised))
         if told.get("status") == "skipped":
             raise AirflowSkipException(told["message"])
         for asset in self.outlets:
@@ -154,10 +163,10 @@ class NightshelfJob(SparkSubmitOperator):
         BaseHook.get_connection(self._conn_id)
         return super()._get_hook()
 
-    def _failure(self, told: Mapping[str, Any], error: Exception) -> JobFailedError:
+    def _failure(self, told: Mapping[str, Any], error: Exception | None) -> JobFailedError:
         process = self._hook and self._hook._submit_sp
         code = told.get("exit_code", process.returncode if process else None)
-        if code is None:
+        if code is None and error:
             return JobFailedError(f"{self.job} did not start: {first_line(error)}")
         why = told.get("message") or "it left no word; its log tells more"
         kind = TryAgainError if code == EXIT_TRY_AGAIN else JobFailedError

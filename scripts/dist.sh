@@ -56,6 +56,14 @@ interpreter() {
   fi
 }
 
+# The wheel that set-up installed: the cache may hold others, of another torch or with NCCL.
+horovod_wheel() {
+  "$PYTHON" -c 'import json
+from importlib.metadata import distribution
+from urllib.parse import unquote, urlsplit
+print(unquote(urlsplit(json.loads(distribution("horovod").read_text("direct_url.json"))["url"]).path))'
+}
+
 packages() {
   local uv site lock
   uv="$CACHE/uv-$(sed -n 's/^uv==\([^ ]*\).*/\1/p' scripts/uv.lock)/bin/uv"
@@ -64,7 +72,7 @@ packages() {
   "$uv" pip install -q --python "$ENVIRONMENT/bin/python3.11" --break-system-packages --no-deps \
     --require-hashes -r "$lock"
   "$uv" pip install -q --python "$ENVIRONMENT/bin/python3.11" --break-system-packages --no-deps \
-    "$(ls "$CACHE"/wheels/horovod*/horovod-*.whl | tail -n 1)"
+    "$(horovod_wheel)"
   rm "$lock"
   site=$("$ENVIRONMENT/bin/python3.11" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
   # The cluster has Spark; what its Python workers import of it stays.
@@ -76,7 +84,7 @@ packages() {
 
 environment() {
   local fingerprint
-  fingerprint=$( (echo "${GPU:-yes}" && "$PYTHON" -V && cat requirements.lock scripts/horovod.lock scripts/dist*) | sha256sum)
+  fingerprint=$( (echo "${GPU:-yes}" && "$PYTHON" -V && horovod_wheel && cat requirements.lock scripts/horovod.lock scripts/dist*) | sha256sum)
   if [ "$(cat "$DIST/.environment" 2>/dev/null)" = "$fingerprint" ]; then return; fi
   rm -rf "$ENVIRONMENT" "$DIST/.environment"
   interpreter

@@ -96,6 +96,22 @@ def test_an_erased_user_stays_out_of_later_nights(invoke: Invoke, known: Shop) -
     assert remembered["user_hash"] == digest_of(WHO)
 
 
+def test_no_user_is_erased_under_the_hands_of_a_night(invoke: Invoke, known: Shop) -> None:
+    conf = ("--conf-file", known.conf, "--ds", "2026-11-24")
+    before = holders(known)
+    with known.store.at_work("silver.events/2026-11-25"):
+        ended = invoke("erase_user", *conf, "--user", WHO)
+        assert invoke("erase_user", *conf, "--user", WHO, "--dry-run").code == 0
+    assert ended.code == 75
+    assert ended.error.startswith("the warehouse is in use by run reader ")
+    assert holders(known) == before
+    with known.store.alone():
+        for job in ("ingest", "report", "maintain", "nightly"):
+            ended = invoke(job, *conf)
+            assert ended.code == 75, job
+            assert "has the warehouse to itself" in ended.error
+
+
 def test_a_user_without_a_name(invoke: Invoke, shop: Shop) -> None:
     ended = invoke("erase_user", "--conf-file", shop.conf, "--ds", "2026-11-24")
     assert ended.code == 64

@@ -118,7 +118,14 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
         at = datetime(day.year, day.month, day.day, 23)
         rows.append((*told[:2], day, *told[3:6], at, *told[7:]))
     shop.store.append(shop.spark.createDataFrame(rows, OPS_MODELS.schema), OPS_MODELS)
-    ended = invoke("maintain", "--conf-file", shop.conf, "--ds", "2026-11-24")
+    backfilled = ("training/2026-09-10", "models/2026-09-10-eeeeeeeeeeee")
+    for folder in backfilled:
+        (warehouse / folder).mkdir()
+    told = ("--conf-file", shop.conf, "--ds", "2026-11-24")
+    with shop.store.at_work("ops.models/2026-09-10"):
+        assert invoke("maintain", *told).code == 0
+        assert all((warehouse / folder).exists() for folder in backfilled)
+    ended = invoke("maintain", *told)
     assert ended.code == 0, ended.lines
     assert {path.name for path in (warehouse / "models").iterdir()} == {
         made["used"][0], made["new"][0], "text-gt-0123abcd",

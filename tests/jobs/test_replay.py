@@ -2,8 +2,9 @@
 
 import pytest
 import yaml
+from delta.tables import DeltaTable
 
-from nightshelf.tables import OPS_JOB_RUNS
+from nightshelf.tables import OPS_JOB_RUNS, SILVER_EVENTS
 from tests.jobs.conftest import PLAIN, Invoke, Shop
 
 
@@ -50,3 +51,22 @@ def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -
     assert unknown.code == 66
     assert run_id in unknown.error
     assert invoke("replay", "--conf-file", nights.conf).code == 64
+
+
+def test_a_run_whose_versions_are_gone_is_a_missing_input(invoke: Invoke, nights: Shop) -> None:
+    store, run_id = nights.store, run_of(nights, 23)
+    with store.setting("spark.databricks.delta.retentionDurationCheck.enabled", "false"):
+        DeltaTable.forPath(nights.spark, store.path(SILVER_EVENTS)).vacuum(0)
+    ended = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
+    assert ended.code == 66
+    assert ended.error.startswith("silver.events: version 0 is kept no more")
+
+
+def test_no_other_day_than_the_runs_is_taken(invoke: Invoke, nights: Shop) -> None:
+    run_id = run_of(nights, 24)
+    told = ("--conf-file", nights.conf, "--ds", "2026-11-23")
+    replayed = invoke("replay", *told, "--run-id", run_id)
+    compared = invoke("compare", *told, "--a", run_id, "--b", run_id)
+    assert (replayed.code, compared.code) == (64, 64)
+    assert replayed.error == f"--run-id {run_id} names the day: leave --ds out"
+    assert compared.error == f"--a {run_id} names the day: leave --ds out"

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,23 @@ def test_spark_submit_finds_its_spark_without_an_activated_environment(tmp_path:
     )
     assert ended.returncode == 0, ended.stderr
     assert "version 4.0.5" in ended.stderr
+
+
+def test_a_cluster_gets_the_horovod_that_set_up_installed(tmp_path: Path) -> None:
+    """Whatever other wheels the cache holds."""
+    about = tmp_path / "horovod-0.28.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: horovod\nVersion: 0.28.1\n")
+    wheel = tmp_path / "my cache" / "horovod-0.28.1-cp311-cp311-linux_x86_64.whl"
+    (about / "direct_url.json").write_text(f'{{"url": "{wheel.as_uri()}", "archive_info": {{}}}}')
+    script = (ROOT / "scripts" / "dist.sh").read_text()
+    function = script[script.index("horovod_wheel() {") : script.index("packages() {")]
+    told = subprocess.run(
+        ["bash", "-c", f"PYTHON={sys.executable}; {function}\nhorovod_wheel"],
+        env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout == f"{wheel}\n"
+    assert '"$(horovod_wheel)"' in script
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,59 @@
-"""What a table still tells of itself once rows were erased from its past."""
+"""What is told of a table while rows are removed from it for good."""
 
 from datetime import date, timedelta
+from typing import Any
 
-from pyspark.sql import SparkSession
+import pytest
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.tables import ITEM_NEIGHBOURS, Store
-from nightshelf.tables.erasing import erase
+from nightshelf.tables import ITEM_NEIGHBOURS, Store, erasing
+from nightshelf.tables.commits import ROWS_BY_DAY
+from tests.tables.test_store import MONDAY, TUESDAY, neighbours, row
 
-FIRST = date(2026, 11, 20)
+
+def is_a() -> Column:
+    return F.col("item_id") == "a"
+
+
+@pytest.fixture
+def published(spark: SparkSession, store: Store) -> Store:
+    """Two days of two items, the second of a run that read something."""
+    for day in (MONDAY, TUESDAY):
+        rows = neighbours(spark, row("a", day), row("b", day))
+        store.publish(rows, ITEM_NEIGHBOURS, day, about={"sums_of": "events"})
+    store.versions.clear()
+    return store
+
+
+@pytest.mark.parametrize("changed", [(), ("similarity",)], ids=["removed", "changed"])
+def test_a_table_knows_whose_it_is_when_the_removal_breaks_off(
+    published: Store, monkeypatch: pytest.MonkeyPatch, changed: tuple[str, ...]
+) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = published.last_manifest(ITEM_NEIGHBOURS)
+    monkeypatch.setattr(erasing, "_forget", killed)
+    with pytest.raises(KeyboardInterrupt):
+        erasing.erase(published, ITEM_NEIGHBOURS, is_a(), {name: F.lit(0.25) for name in changed})
+    assert published.version(ITEM_NEIGHBOURS) == 2
+    assert published.last_manifest(ITEM_NEIGHBOURS) == before
+    # The manifest tells of Tuesday alone, but Monday's rows are others, too.
+    assert published.changed_since(ITEM_NEIGHBOURS, 1) == date.min
+
+
+def test_nothing_vouches_for_rows_that_are_gone(published: Store) -> None:
+    assert erasing.erase(published, ITEM_NEIGHBOURS, F.lit(True), {}, retold=False) == 4
+    assert published.last_manifest(ITEM_NEIGHBOURS) == {}
+
+
+def test_what_is_left_is_told_as_before(published: Store) -> None:
+    before = published.last_manifest(ITEM_NEIGHBOURS)
+    assert erasing.erase(published, ITEM_NEIGHBOURS, is_a(), {}) == 2
+    rows = {day.isoformat(): 1 for day in (MONDAY, TUESDAY)}
+    assert published.last_manifest(ITEM_NEIGHBOURS) == {**before, ROWS_BY_DAY: rows}
+    assert erasing.trace(published, ITEM_NEIGHBOURS, is_a(), ["a"]).is_clean
 
 
 def publish(spark: SparkSession, store: Store, day: date, items: str) -> None:
@@ -19,14 +64,14 @@ def publish(spark: SparkSession, store: Store, day: date, items: str) -> None:
 def test_the_rows_of_each_day_are_told_after_the_past_is_gone(
     spark: SparkSession, store: Store
 ) -> None:
-    days = [FIRST + timedelta(days=n) for n in range(4)]
+    days = [date(2026, 11, 20) + timedelta(days=n) for n in range(4)]
     for day, items in zip(days, ("abc", "abx", "ab"), strict=False):
         publish(spark, store, day, items)
-    assert erase(store, ITEM_NEIGHBOURS, F.col("item_id") == "x", {}) == 1
+    assert erasing.erase(store, ITEM_NEIGHBOURS, F.col("item_id") == "x", {}) == 1
     assert store.commits(ITEM_NEIGHBOURS).rows_by_day() == dict(zip(days, (3, 2, 2), strict=False))
     publish(spark, store, days[3], "a")
     publish(spark, store, days[0], "abcd")
-    assert erase(store, ITEM_NEIGHBOURS, F.col("item_id") == "x", {}) == 0
+    assert erasing.erase(store, ITEM_NEIGHBOURS, F.col("item_id") == "x", {}) == 0
     publish(spark, store, days[1], "a")
     assert store.commits(ITEM_NEIGHBOURS).rows_by_day() == dict(
         zip(days, (4, 1, 2, 1), strict=True)

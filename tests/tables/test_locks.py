@@ -117,6 +117,50 @@ def test_a_renewal_that_fails_is_tried_again(store: Store, monkeypatch: pytest.M
     held.release()
 
 
+def test_a_renewal_that_breaks_off_loses_no_lease(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(store.root.removeprefix("file:")) / "_locks" / "lease.lock"
+    held = lease(store, "run-1", stale_seconds=0.8)
+    assert held.acquire()
+    write, failed = held._files.write_json, []
+
+    def emptied_once(*told: Any, **more: Any) -> bool:
+        if not failed:
+            failed.append(True)
+            held._files.write_bytes(f"{store.root}/_locks/lease.lock", b"")
+            raise OSError("no room left")
+        return write(*told, **more)
+
+    monkeypatch.setattr(held._files, "write_json", emptied_once)
+    deadline = time.monotonic() + 30
+    while not (failed and held.owner()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not lease(store, "run-2", stale_seconds=0.8).acquire()
+    held._released.set()
+    held._renewer.join()
+    path.write_text("")
+    held.release()
+    assert not path.exists()
+
+
+def test_a_lease_that_another_took_over_is_told_and_left(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(store.root.removeprefix("file:")) / "_locks" / "lease.lock"
+    held = lease(store, "run-1", stale_seconds=0.4)
+    assert held.acquire()
+    taken = {"run_id": "run-2", "host": "h", "pid": 2}
+    held._files.write_json(f"{store.root}/_locks/lease.lock", taken)
+    time.sleep(0.5)
+    held.release()
+    assert path.exists()
+    assert held.owner() == taken
+    told = capsys.readouterr()
+    assert "a lock was lost" in told.out + told.err
+
+
 def test_an_owner_renews_its_lease(store: Store) -> None:
     held = lease(store, "run-1", stale_seconds=0.8)
     assert held.acquire()
@@ -131,6 +175,43 @@ def test_waiting_ends_with_the_holder(store: Store) -> None:
     with store.lock(NAME), pytest.raises(LockHeldError), other.lock(NAME, wait_seconds=0.5):
         pass
     assert time.monotonic() - began >= 0.5
+
+
+def test_who_has_the_warehouse_alone_meets_nobody_at_work(store: Store) -> None:
+    other = Store(store.spark, store.config, "run-2")
+    with other.at_work(NAME), pytest.raises(LockHeldError) as caught, store.alone():
+        pass
+    assert caught.value.exit_code == 75
+    assert str(caught.value).startswith("the warehouse is in use by run run-2 (process ")
+    with store.at_work("ops.erased_users/2026-11-24"), store.alone():
+        with store.lock("gold.recommendations/commit"):  # its own
+            pass
+        told = r"run run-1 .* has the warehouse to itself"
+        for names in ((NAME,), ()):
+            with pytest.raises(LockHeldError, match=told), other.at_work(*names):
+                pass
+    with other.at_work(NAME):
+        pass
+
+
+def test_a_commit_of_a_moment_is_no_work(store: Store) -> None:
+    other = Store(store.spark, store.config, "run-2")
+    with other.lock("ops.job_runs/commit"), store.alone():
+        pass
+
+
+def test_a_lease_that_is_renewed_is_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.files, "local_path", lambda _: None)
+    other = Store(store.spark, store.config, "run-2")
+    other.files = store.files
+    with other.at_work(NAME):
+        assert [(held.name, held.run_id) for held in store.others_at_work()] == [(NAME, "run-2")]
+        assert other.others_at_work() == []
+        path = Path(store.root.removeprefix("file:")) / "_locks" / f"{NAME}.lock"
+        old = time.time() - store.config.lock_stale_seconds - 60
+        os.utime(path, (old, old))
+        assert store.others_at_work() == []
+    assert store.others_at_work() == []
 
 
 def test_locks_of_other_days_do_not_meet(store: Store) -> None:

@@ -119,6 +119,26 @@ def test_a_run_reads_one_version_to_its_end(spark: SparkSession, store: Store) -
     assert store.versions == {"gold.item_neighbours": 0}
 
 
+def test_a_past_version_that_is_kept_no_more_is_a_missing_input(
+    spark: SparkSession, store: Store
+) -> None:
+    def pinned(version: int) -> Store:
+        then = Store(spark, store.config, "reader")
+        then.pin({ITEM_NEIGHBOURS.name: version})
+        return then
+
+    for item in "ab":
+        store.publish(neighbours(spark, row(item, MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    assert [r["item_id"] for r in pinned(0).read(ITEM_NEIGHBOURS).collect()] == ["a"]
+    with store.setting("spark.databricks.delta.retentionDurationCheck.enabled", "false"):
+        DeltaTable.forPath(spark, store.path(ITEM_NEIGHBOURS)).vacuum(0)
+    assert [r["item_id"] for r in pinned(1).read(ITEM_NEIGHBOURS).collect()] == ["b"]
+    for gone in (0, 9):
+        told = rf"^gold\.item_neighbours: version {gone} is kept no more"
+        with pytest.raises(MissingInputError, match=told):
+            pinned(gone).read(ITEM_NEIGHBOURS)
+
+
 def test_a_table_never_published_is_a_missing_input(store: Store) -> None:
     with pytest.raises(
         MissingInputError, match=r"gold\.item_neighbours: no such table yet at file:"

@@ -102,7 +102,7 @@ def _body(arguments: Arguments) -> Outcome:
     if arguments.ds != days[-1]:
         raise ConfigError("--ds-from and --ds-to are the days: leave --ds out")
     run = start(arguments, "backfill")
-    with recorded(run) as outcome, run.store.lock(f"backfill/{job}"):
+    with recorded(run) as outcome, run.store.at_work(f"backfill/{job}"):
         backfill(run, job, days)
     return outcome
 

@@ -1,7 +1,6 @@
 """Compare: the lists of two runs of a day, judged by the same users; writes nothing."""
 
 import json
-from datetime import date
 from functools import partial
 from typing import Any, Final
 
@@ -17,11 +16,11 @@ from nightshelf.evaluation.intervals import differences
 from nightshelf.evaluation.people import ALL
 from nightshelf.jobs.judging import judge
 from nightshelf.jobs.printed import grid
-from nightshelf.jobs.published import published_by
+from nightshelf.jobs.published import check_day, day_of, published_by
 from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.runs import Job, Run
-from nightshelf.runs.cli import Arguments, Extra, command, start
-from nightshelf.runs.record import Outcome, execute, parse_ds
+from nightshelf.runs.cli import Arguments, command, start
+from nightshelf.runs.record import Outcome, execute
 from nightshelf.tables import GOLD_RECOMMENDATIONS
 
 SHOPPERS: Final = 3
@@ -116,19 +115,15 @@ def _body(arguments: Arguments) -> Outcome:
             f"--a {a} --b {b}: lists of different days are judged by different events; give two "
             "runs of one day"
         )
+    check_day(arguments.ds, a, "--a")
     job = Job("compare", partial(compare, a=a, b=b, as_json=arguments.extra["json"]))
     return execute(job, start(arguments, job.name))
-
-
-def _day(_: object, extra: Extra) -> date | None:
-    """A run's id begins with its day."""
-    return parse_ds(extra["a"][:10], "--a") if extra["a"] else None
 
 
 main = command(
     "compare",
     _body,
-    default_ds=_day,
+    default_ds=lambda _, extra: day_of(extra["a"], "--a"),
     options=(
         click.Option(["--a"], metavar="RUN_ID", help="The run to compare with."),
         click.Option(["--b"], metavar="RUN_ID", help="The run whose lists may be better."),

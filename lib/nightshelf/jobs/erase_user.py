@@ -1,6 +1,7 @@
 """Erase: a user is removed from every table and its past, and kept out of later nights."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 
@@ -35,15 +36,23 @@ def run(run: Run, user: str) -> None:
     """Erases the user; then looks everywhere for what is left, and fails where something is.
 
     Their events up to ds stay out of later nights, whatever the sources still hold. Lists of
-    others do not change.
+    others do not change. Raises LockHeldError where another run is at work: it would publish the
+    user again, from what it read before.
     """
+    with nullcontext() if run.dry_run else run.store.alone():
+        _erase(run, user)
+
+
+def _erase(run: Run, user: str) -> None:
     known = _known_as(run, user)
     digest = digest_of(known)
     tables = dict(_concerned(run, digest))
     if not run.dry_run:
         _remember(run, digest)
         for table, (matches, changes) in tables.items():
-            run.rows_out += erase(run.store, table, matches, changes)
+            # Nights would add to sums that they are told of, and these are gone.
+            is_told = table is not OPS_HISTORY_TOTALS
+            run.rows_out += erase(run.store, table, matches, changes, retold=is_told)
         _forget_models(run, known)
         for page in _pages_with(run, known):
             run.store.files.delete(page)

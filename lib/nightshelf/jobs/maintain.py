@@ -88,17 +88,21 @@ def keep(run: Run, table: Table) -> Kept:
 
 
 def old_folders(run: Run) -> Iterator[str]:
-    """Models that are in use no more, and training sets and staged files of days gone by."""
+    """Models that are in use no more, and training sets and staged files of days gone by.
+
+    Not those of a day that another run is at work on: a backfill makes an old day's anew.
+    """
     days, root = run.config.maintenance.model_days, run.store.root
     if days is None:
         return
     cutoff = run.ds - timedelta(days=days)
     used = _used(run, cutoff)
+    busy = {_day_of(held.name.rpartition("/")[2]) for held in run.store.others_at_work()}
     for place in ("models", "training", "training/text", "_staging/training"):
         for folder in run.store.files.entries(f"{root}/{place}"):
             day = _day_of(folder.name)
             path = f"{root}/{place}/{folder.name}"
-            if day is not None and day < cutoff and path not in used:
+            if day is not None and day < cutoff and day not in busy and path not in used:
                 yield path
 
 
@@ -137,5 +141,5 @@ def _show(found: list[Kept], folders: list[str], dry_run: bool) -> None:
         console.print(f"{'old' if dry_run else 'removed'}: {folder}", markup=False, highlight=False)
 
 
-JOB = Job("maintain", run)
+JOB = Job("maintain", run, places=("maintenance",))
 main = single(JOB)

@@ -1,7 +1,6 @@
 """Replay: a past run's lists made again from what it read, and compared with what it published."""
 
 from collections.abc import Mapping
-from datetime import date
 from functools import partial
 
 import click
@@ -13,12 +12,12 @@ from nightshelf.columns import RUN_ID
 from nightshelf.config import as_it_was
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
 from nightshelf.jobs import rank_search, recommend
-from nightshelf.jobs.published import published_by
+from nightshelf.jobs.published import check_day, day_of, published_by
 from nightshelf.ranking.registry import nearest
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import Arguments, command, start
 from nightshelf.runs.logs import logger
-from nightshelf.runs.record import Outcome, config_path, execute, parse_ds, versions_of
+from nightshelf.runs.record import Outcome, config_path, execute, versions_of
 from nightshelf.runs.run import new_run_id
 from nightshelf.tables import GOLD_RECOMMENDATIONS, GOLD_SEARCH_RESULTS, OPS_JOB_RUNS, Table
 
@@ -83,21 +82,16 @@ def _body(arguments: Arguments) -> Outcome:
         raise ConfigError(
             "--run-id is missing: name the run whose lists to make again; jobs/status.py lists them"
         )
+    check_day(arguments.ds, run_id, "--run-id")
     # Lists are staged where a rerun of the day would stage its own.
     job = Job("replay", partial(replay, run_id=run_id, step=step), REPLAYED[step][0].writes)
     return execute(job, start(arguments, job.name))
 
 
-def _day(extra: Mapping[str, str | None]) -> date | None:
-    """A run's id begins with its day."""
-    past = extra["past"]
-    return parse_ds(past[:10], "--run-id") if past else None
-
-
 main = command(
     "replay",
     _body,
-    default_ds=lambda _, extra: _day(extra),
+    default_ds=lambda _, extra: day_of(extra["past"], "--run-id"),
     options=(
         click.Option(["--run-id", "past"], metavar="RUN_ID", help="The run to make again."),
         click.Option(

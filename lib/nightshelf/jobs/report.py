@@ -64,5 +64,5 @@ def _facts(run: Run, judged: Judged) -> list[tuple[str, str]]:
     return facts
 
 
-JOB = Job("report", run)
+JOB = Job("report", run, places=("report",))
 main = single(JOB)

@@ -58,7 +58,7 @@ def recorded(run: Run) -> Iterator[Outcome]:
 
 def execute(job: Job, run: Run) -> Outcome:
     """Runs one job under its locks and records it. Errors are raised after they are recorded."""
-    with recorded(run) as outcome, run.store.locked(job.writes, run.ds):
+    with recorded(run) as outcome, run.store.at_work(*job.locks(run.ds)):
         job.run(run)
     if outcome.status == "skipped":
         logger().info("step", step=job.name, status="skipped", why=outcome.message)

@@ -82,11 +82,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Job:
-    """A job: its name, what it does, and the tables whose locks it holds meanwhile."""
+    """A job: its name, what it does, and the tables and places whose locks it holds meanwhile.
+
+    places: what it writes besides tables, each by a name of its own.
+    """
 
     name: str
     run: Callable[[Run], None]
     writes: tuple[Table, ...] = ()
+    places: tuple[str, ...] = ()
+
+    def locks(self, ds: date) -> tuple[str, ...]:
+        """Names of the locks that a run of the day holds."""
+        held = (*(table.name for table in self.writes), *self.places)
+        return tuple(f"{name}/{ds.isoformat()}" for name in held)
 
 
 def new_run_id(ds: date) -> str:

@@ -18,6 +18,8 @@ SAME_ROWS: Final = (
     "SET TBLPROPERTIES",
 )
 """Operations that change no row."""
+ANY_ROWS: Final = ("DELETE", "UPDATE")
+"""Operations that change rows of days that nobody tells: the manifest is retold from a publish."""
 
 ROWS_BY_DAY: Final = "rows_by_day"
 """In a manifest: the rows of each day, where the commits that told them are gone."""
@@ -32,6 +34,13 @@ class Commit:
     version: int
     operation: str
     manifest: dict[str, Any]
+
+    @property
+    def first_day(self) -> date:
+        """The first day whose rows it may have changed; `date.min` where there is no telling."""
+        if self.operation in ANY_ROWS:
+            return date.min
+        return date.fromisoformat(self.manifest.get("since", _NO_TELLING))
 
 
 @dataclass(frozen=True)
@@ -92,9 +101,5 @@ class Commits:
         later = [commit for commit in self if after < commit.version <= until]
         if len(later) != until - after:
             return date.min
-        days = [
-            date.fromisoformat(commit.manifest.get("since", _NO_TELLING))
-            for commit in later
-            if commit.operation not in SAME_ROWS
-        ]
+        days = [commit.first_day for commit in later if commit.operation not in SAME_ROWS]
         return min(days, default=None)

@@ -35,8 +35,18 @@ class Trace:
         return not (self.rows or self.rows_in_files or self.log_files)
 
 
-def erase(store: Store, table: Table, matches: Column, changes: dict[str, Column]) -> int:
+def erase(
+    store: Store,
+    table: Table,
+    matches: Column,
+    changes: dict[str, Column],
+    *,
+    retold: bool = True,
+) -> int:
     """Removes the rows that match, or sets columns of theirs; returns how many they were.
+
+    The table's manifest is told again by each commit, unless it is not `retold`: where it would
+    vouch for rows that are gone.
 
     No earlier version of the table can be read afterwards: their files go, and so do the commits
     that tell of these files by their smallest and largest values. Where no row matches now, an
@@ -45,13 +55,14 @@ def erase(store: Store, table: Table, matches: Column, changes: dict[str, Column
     delta = DeltaTable.forPath(store.spark, store.path(table))
     with store.lock(f"{table.name}/commit", store.config.commit_wait_seconds):
         rows = delta.toDF().where(matches).count()
-        manifest = store.last_manifest(table)
-        if rows and changes:
-            delta.update(matches, dict(changes))
-        elif rows:
-            delta.delete(matches)
+        manifest = store.last_manifest(table) if retold else {}
+        with store.telling(manifest):
+            if rows and changes:
+                delta.update(matches, dict(changes))
+            elif rows:
+                delta.delete(matches)
         if manifest and table.daily:
-            manifest[ROWS_BY_DAY] = _rows_by_day(delta)
+            manifest = {**manifest, ROWS_BY_DAY: _rows_by_day(delta)}
         with store.telling(manifest):
             _forget(store, delta, table)
     store.versions.pop(table.name, None)

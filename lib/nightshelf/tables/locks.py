@@ -13,13 +13,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from nightshelf.errors import RetryLaterError
 from nightshelf.tables.files import Files
 
 POLL_SECONDS = 0.2
+_ENDING = ".lock"
 
 
 class LockHeldError(RetryLaterError):
@@ -40,15 +44,16 @@ def lock(
 
     Raises LockHeldError where another run still holds it after `wait_seconds`.
     """
-    path = f"{folder}/{name}.lock"
+    path = f"{folder}/{name}{_ENDING}"
     owner = {"run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
-    local = files.local_path(path)
-    held: _Flock | _Lease
-    held = _Flock(Path(local), owner) if local else _Lease(files, path, owner, stale_seconds)
+    held = _lock(files, path, owner, stale_seconds)
     deadline = time.monotonic() + wait_seconds
     while not held.acquire():
         if time.monotonic() >= deadline:
-            raise LockHeldError(_held_by(name, held.owner(), path))
+            raise LockHeldError(
+                f"{name}: the lock is held by {_told(held.owner())}; let it end or stop it, then "
+                f"run again [{path}]"
+            )
         time.sleep(POLL_SECONDS)
     try:
         yield
@@ -56,13 +61,47 @@ def lock(
         held.release()
 
 
-def _held_by(name: str, owner: dict[str, Any], path: str) -> str:
-    who = (
-        f"run {owner['run_id']} (process {owner['pid']} on {owner['host']})"
-        if {"run_id", "pid", "host"} <= owner.keys()
-        else "another run"
+@dataclass(frozen=True)
+class Held:
+    """A lock that a run holds: its name, the run's id where it is known, and who that is."""
+
+    name: str
+    run_id: str | None
+    by: str
+
+
+def holder(files: Files, folder: str, name: str, *, stale_seconds: int) -> Held | None:
+    """The lock `name` below the folder, if a run holds it at this moment."""
+    held = _lock(files, f"{folder}/{name}{_ENDING}", {}, stale_seconds)
+    if not held.is_held():
+        return None
+    owner = held.owner()
+    return Held(name, owner.get("run_id"), _told(owner))
+
+
+def holders(files: Files, folder: str, *, stale_seconds: int) -> Iterator[Held]:
+    """Every lock below the folder that a run holds at this moment."""
+    local = files.local_path(folder)
+    paths = (
+        (path.relative_to(local).as_posix() for path in Path(local).rglob(f"*{_ENDING}"))
+        if local
+        else (file.path.removeprefix(f"{folder}/") for file in files.below(folder))
     )
-    return f"{name}: the lock is held by {who}; let it end or stop it, then run again [{path}]"
+    for path in sorted(path for path in paths if path.endswith(_ENDING)):
+        name = path.removesuffix(_ENDING)
+        if (held := holder(files, folder, name, stale_seconds=stale_seconds)) is not None:
+            yield held
+
+
+def _lock(files: Files, path: str, owner: dict[str, Any], stale_seconds: int) -> "_Flock | _Lease":
+    local = files.local_path(path)
+    return _Flock(Path(local), owner) if local else _Lease(files, path, owner, stale_seconds)
+
+
+def _told(owner: dict[str, Any]) -> str:
+    if {"run_id", "pid", "host"} <= owner.keys():
+        return f"run {owner['run_id']} (process {owner['pid']} on {owner['host']})"
+    return "another run"
 
 
 class _Flock:
@@ -85,6 +124,20 @@ class _Flock:
         os.write(descriptor, json.dumps(self._owner).encode())
         self._descriptor = descriptor
         return True
+
+    def is_held(self) -> bool:
+        """By whomever. Two that ask at once do not disturb each other."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def owner(self) -> dict[str, Any]:
         try:
@@ -128,14 +181,22 @@ class _Lease:
         self._renewer.start()
         return True
 
+    def is_held(self) -> bool:
+        """By whomever: it is there, and was renewed in time."""
+        return self._files.exists(self._path) and self._age() <= self._stale_seconds
+
     def owner(self) -> dict[str, Any]:
         return self._files.read_json(self._path)
 
     def release(self) -> None:
         self._released.set()
         self._renewer.join()
-        if self.owner() == self._owner:
+        if self._is_ours():
             self._files.delete(self._path)
+
+    def _is_ours(self) -> bool:
+        """A file that names nobody is: a renewal of ours broke off once it had emptied it."""
+        return self.owner() in ({}, self._owner)
 
     def _create(self) -> bool:
         return self._files.write_json(self._path, self._owner, exclusive=True)
@@ -148,5 +209,18 @@ class _Lease:
         while not self._released.wait(self._stale_seconds / 4):
             # What fails of the storage may go well at the next turn, before the lock is stale.
             with suppress(Exception):
-                if self.owner() == self._owner:
-                    self._files.write_json(self._path, self._owner)
+                if not self._is_ours():
+                    _tell_lost(self._path, self._owner, self.owner())
+                    return
+                # Where it is gone, whoever took it over may be creating it anew just now.
+                is_there = self._files.exists(self._path)
+                self._files.write_json(self._path, self._owner, exclusive=not is_there)
+
+
+def _tell_lost(path: str, owner: dict[str, Any], taker: dict[str, Any]) -> None:
+    structlog.get_logger().warning(
+        "a lock was lost: it could not be renewed in time, and another run took it over",
+        lock=path,
+        run=owner["run_id"],
+        taken_by=taker.get("run_id"),
+    )

@@ -10,6 +10,7 @@ from functools import reduce
 from typing import Any, Final
 
 from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
@@ -21,7 +22,7 @@ from nightshelf.tables.commits import Commits
 from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
 from nightshelf.tables.files import FileInfo, Files, literal
-from nightshelf.tables.locks import lock
+from nightshelf.tables.locks import Held, LockHeldError, holder, holders, lock
 from nightshelf.tables.parquet import contents
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
@@ -33,6 +34,9 @@ _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 _ROW_GROUP: Final = "parquet.block.size"
 _PROMISE: Final = "contract"
 _COMMIT = re.compile(r"^(\d{20})\.json$")
+_WHOLE: Final = "warehouse"  # the lock that stands for everything
+_COMMITS: Final = "/commit"
+_BRIEFLY: Final = 0.5  # seconds: who looks whether a lock is held keeps others off for a moment
 
 Check = Callable[[DataFrame, int], Mapping[str, float]]
 """A staged result, its number of rows -> figures for the manifest.
@@ -81,7 +85,8 @@ class Store:
     def read(self, table: Table, *, until: date | None = None, on: date | None = None) -> DataFrame:
         """The table's rows, of days up to `until` or of the day `on` where it is daily.
 
-        Raises MissingInputError where it was never published.
+        Raises MissingInputError where it was never published, and where the version that the store
+        is pinned to is kept no more.
         """
         version = self.versions.get(table.name, self.version(table))
         if version is None:
@@ -90,14 +95,33 @@ class Store:
                 "it first, or check warehouse.root"
             )
         self.versions[table.name] = version
-        frame = (
-            self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table))
-        )
+        frame = self._kept(table, version) if self.pinned else self._at(table, version)
         frame = frame.transform(with_optional(table))
         if until is not None:
             frame = frame.where(F.col(DS) <= F.lit(until))
         if on is not None:
             frame = frame.where(F.col(DS) == F.lit(on))
+        return frame
+
+    def _at(self, table: Table, version: int) -> DataFrame:
+        return self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table))
+
+    def _kept(self, table: Table, version: int) -> DataFrame:
+        """The version of a pinned store; of its files those that the newest lacks may be gone."""
+        try:
+            frame = self._at(table, version)
+            newest = self.spark.read.format("delta").load(self.path(table))
+        except AnalysisException:
+            gone = True
+        else:
+            replaced = set(frame.inputFiles()) - set(newest.inputFiles())
+            gone = not all(map(self.files.exists, sorted(replaced)))
+        if gone:
+            raise MissingInputError(
+                f"{table.name}: version {version} is kept no more: jobs/maintain.py, "
+                "jobs/erase_user.py or Delta, after 30 days, took its files or its log away; "
+                "choose a later run (jobs/status.py lists them)"
+            )
         return frame
 
     def contents(
@@ -165,24 +189,63 @@ class Store:
         return digest(self.read(table, on=on), ignore=table.lineage)
 
     @contextmanager
-    def locked(self, tables: tuple[Table, ...], ds: date) -> Iterator[None]:
-        """Holds (table, ds) for each of the tables, or raises LockHeldError at once."""
+    def at_work(self, *names: str) -> Iterator[None]:
+        """Holds the locks while a job works on what they stand for.
+
+        Raises LockHeldError where another run holds one of them, or the whole warehouse.
+        """
         with ExitStack() as held:
-            for table in tables:
-                held.enter_context(self.lock(f"{table.name}/{ds.isoformat()}"))
+            for name in names:
+                held.enter_context(self.lock(name, _BRIEFLY))
+            # Only now: `alone` does both the other way round, so that one of two sees the other.
+            stale = self.config.lock_stale_seconds
+            whole = holder(self.files, self._locks, _WHOLE, stale_seconds=stale)
+            if whole is not None and whole.run_id != self.run_id:
+                raise LockHeldError(
+                    f"{whole.by} has the warehouse to itself; run again when it is done"
+                )
             yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Has the whole warehouse to itself: no job is at work, and none that starts goes on.
+
+        Raises LockHeldError where one is.
+        """
+        with self.lock(_WHOLE, _BRIEFLY):
+            others = self.others_at_work()
+            if others:
+                who = ", ".join(sorted({held.by for held in others}))
+                names = ", ".join(held.name for held in others)
+                raise LockHeldError(
+                    f"the warehouse is in use by {who}: run again when it is done [{names}]"
+                )
+            yield
+
+    def others_at_work(self) -> list[Held]:
+        """The locks that other runs hold, but for those held only while something is committed."""
+        stale = self.config.lock_stale_seconds
+        return [
+            held
+            for held in holders(self.files, self._locks, stale_seconds=stale)
+            if held.run_id != self.run_id and not held.name.endswith(_COMMITS)
+        ]
 
     @contextmanager
     def lock(self, name: str, wait_seconds: float = 0) -> Iterator[None]:
         with lock(
             self.files,
-            f"{self.root}/_locks",
+            self._locks,
             name,
             run_id=self.run_id,
             stale_seconds=self.config.lock_stale_seconds,
             wait_seconds=wait_seconds,
         ):
             yield
+
+    @property
+    def _locks(self) -> str:
+        return f"{self.root}/_locks"
 
     def publish(
         self,
