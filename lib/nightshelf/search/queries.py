@@ -46,7 +46,8 @@ def merged(vocabulary: Mapping[str, int], *, language: str, max_terms: int, most
     """
 
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        stem, spelling = stemming(language), Spelling(vocabulary)
+        stem = stemming(language)
+        spelling = Spelling(vocabulary, stem)
         for batch in batches:
             told = batch.column(TYPED).to_pylist()
             meant = [[w for word in words(text) for w in spelling(word)] for text in told]
