@@ -17,6 +17,20 @@ ASKED = "asked"
 """The query whose results a query gets: of its variants, the one typed most."""
 
 
+def in_one_form(queries: DataFrame) -> DataFrame:
+    """[query, …] -> the same, each query as `terms.normalised` makes it, which may be empty."""
+
+    def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            place = batch.schema.get_field_index(QUERY)
+            told, columns = batch.column(place).dictionary_encode(), batch.columns
+            forms = pa.array(map(normalised, told.dictionary.to_pylist()), pa.string())
+            columns[place] = forms.take(told.indices)
+            yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+    return queries.mapInArrow(task, queries.schema)
+
+
 def typed(ds: date, days: int, least: int) -> Transform:
     """[silver.events] -> [typed, searches]: the texts typed on the last days, as they were typed.
 
