@@ -62,3 +62,7 @@ def test_tokens_are_padded_to_one_length(frame: Frame, tmp_path: Path) -> None:
     assert found.labels.tolist() == [0.25, 1.0]
     two = pairs.transform(tokenised(str(weights), "bi", 8)).toArrow()
     assert two["lengths"].to_pylist() == [[4, 5], [3, 8]]
+    # The model has 64 positions.
+    long = pairs.transform(tokenised(str(weights), "cross", 500)).toArrow()
+    assert long["lengths"].to_pylist() == [[8], [64]]
+    assert {len(own) for own in long["ids"].to_pylist()} == {64}

@@ -16,7 +16,7 @@ from nightshelf.learning import checkpoint
 from nightshelf.learning.storage import Folder
 from nightshelf.text import int8, lsa, weights
 from nightshelf.text.batches import Tokenizer
-from nightshelf.text.encoder import Encoded, Encoder, Shape, in_torch, pretrained
+from nightshelf.text.encoder import Encoded, Encoder, in_torch, pretrained
 
 Vectors = Callable[[Sequence[str]], Encoded]
 FITTED: Final = "lsa"
@@ -39,14 +39,16 @@ class TextModel:
     def of(config: TextConfig, root: str) -> "TextModel":
         """The configured model; LSA where the default's package is not installed.
 
-        Raises ConfigError where its weights are not found.
+        Raises ConfigError where its weights are not found, or are of no kind that encodes.
         """
         missing = config.model != weights.LSA and weights.is_missing(config.model)
         model = weights.LSA if missing else config.model
         told = ["max_tokens", "precision"] if model != weights.LSA else ["lsa_dimensions", "seed"]
         made_of = {name: getattr(config, name) for name in told}
         if model != weights.LSA:
-            made_of["weights"] = weights.fingerprint(weights.folder_of(model))
+            folder = weights.folder_of(model)
+            weights.Shape.of(folder)  # what is wrong with it is told before a task would fail
+            made_of["weights"] = weights.fingerprint(folder)
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:8]
         name = re.sub(r"[^a-z0-9]+", "-", Path(model).name.lower()).strip("-")
         model_id = f"text-{name}-{digest}"
@@ -93,9 +95,8 @@ class TextModel:
         else:
             kind = torch.bfloat16 if config.precision == "bf16" else torch.float32
             by = in_torch(pretrained(where).to(kind))
-        shape = Shape.of(where)
-        tokenizer = Tokenizer(where, min(config.max_tokens, shape.positions))
-        return Encoder(tokenizer, by, shape.width, config.tokens_at_once)
+        tokenizer = Tokenizer(where, config.max_tokens)
+        return Encoder(tokenizer, by, weights.Shape.of(where).width, config.tokens_at_once)
 
 
 def _fitted(folder: Folder) -> lsa.Lsa | None:

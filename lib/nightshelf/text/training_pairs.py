@@ -93,7 +93,7 @@ def tokenised(weights: str, kind: Literal["cross", "bi"], max_tokens: int) -> Tr
                 if kind == "cross"
                 else [tokenizer(queries), tokenizer(texts)]
             )
-            made = columns(told, max_tokens, tokenizer.padding)
+            made = columns(told, tokenizer.max_tokens, tokenizer.padding)
             rest = {name: batch.column(name) for name in (LABEL, WEIGHT, GROUP, DRAWN)}
             yield pa.RecordBatch.from_pydict({**made, **rest})
 
