@@ -37,10 +37,16 @@ class TextConfig(Section):
         50, ge=1, le=10_000, description="items of the most similar texts kept for each item"
     )
     basis_texts: int = Field(
-        20_000, ge=2, le=10_000_000, description="texts by which the reduction is learnt, once"
+        20_000,
+        ge=2,
+        le=10_000_000,
+        description="most texts by which the reduction is learnt: the earliest 2^n",
     )
     lsa_texts: int = Field(
-        100_000, ge=2, le=10_000_000, description="texts by which lsa is learnt, once"
+        100_000,
+        ge=2,
+        le=10_000_000,
+        description="most texts by which lsa is learnt: the earliest 2^n",
     )
     lsa_dimensions: int = Field(128, ge=2, le=2_048, description="numbers of a vector of lsa")
     seed: int = Field(7, ge=0, lt=2**31, description="of the SVD")

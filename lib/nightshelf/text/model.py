@@ -27,17 +27,18 @@ class TextModel:
     """What makes vectors of texts: an id, the same wherever it says the same; and its own folder.
 
     model: a folder or hub name of weights, or `lsa`. folder: below the warehouse's root, for what
-    is made of the weights or learnt from the texts.
+    is made of the weights or learnt from the texts. texts: how many LSA learns from.
     """
 
     model_id: str
     model: str
     folder: Folder
     config: TextConfig
+    texts: int = 0
 
     @staticmethod
-    def of(config: TextConfig, root: str) -> "TextModel":
-        """The configured model; LSA where the default's package is not installed.
+    def of(config: TextConfig, root: str, texts: int = 0) -> "TextModel":
+        """The configured model; LSA, of so many texts, where the default's package is missing.
 
         Raises ConfigError where its weights are not found, or are of no kind that encodes.
         """
@@ -51,8 +52,8 @@ class TextModel:
             made_of["weights"] = weights.fingerprint(folder)
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:8]
         name = re.sub(r"[^a-z0-9]+", "-", Path(model).name.lower()).strip("-")
-        model_id = f"text-{name}-{digest}"
-        return TextModel(model_id, model, Folder(f"{root}/models/{model_id}"), config)
+        model_id = f"text-{name}-{digest}" + (f"-{texts}" if model == weights.LSA else "")
+        return TextModel(model_id, model, Folder(f"{root}/models/{model_id}"), config, texts)
 
     @property
     def key(self) -> str:
@@ -70,10 +71,14 @@ class TextModel:
             return _fitted(self.folder) is not None
         return self.config.precision != "int8" or int8.FILE in self.folder.names()
 
+    def learnt(self, texts: Sequence[str]) -> lsa.Lsa:
+        """LSA as it is learnt from the texts; nothing is kept."""
+        return lsa.fit(texts, self.config.lsa_dimensions, self.config.seed)
+
     def prepare(self, texts: Sequence[str]) -> None:
         """Makes what it is used with: LSA learns from the texts, eight-bit weights are written."""
         if self.is_lsa:
-            found = lsa.fit(texts, self.config.lsa_dimensions, self.config.seed)
+            found = self.learnt(texts)
             tensors = {"idf": found.idf, "directions": found.directions}
             told = {"texts": len(texts)}
             own = {name: torch.from_numpy(array) for name, array in tensors.items()}
