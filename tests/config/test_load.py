@@ -74,6 +74,10 @@ def test_config_is_frozen() -> None:
             "sources.events.0: no column or constant for event_type, event_ts",
         ),
         (
+            "text_training: {kind: bi, student_layers: 3}",
+            "student_layers: a student learns what a judge says; expected kind cross with it",
+        ),
+        (
             "sources: {events: {format: hive, path: x, columns: {user_id: a}}}",
             "a source of format hive needs 'table' and no 'path'",
         ),

@@ -69,6 +69,33 @@ def told_of(shop: Shop, day: int) -> set[tuple[str, int, str, float]]:
 
 
 @pytest.mark.long
+def test_what_few_texts_taught_is_learnt_anew(invoke: Invoke, texts: Shop) -> None:
+    """LSA and the reduction hold until there are twice as many texts; a dry run keeps nothing."""
+    texts.configure(sources=TEXTS.format(model="lsa"))
+    (texts.folder / "items.csv").write_text('item,title,description\ni0,"blue mug",')
+    night(invoke, texts, DAY_1, "ingest")
+    few = night(invoke, texts, DAY_1, "build_item_text")["build_item_text"]
+    assert few["why"] == "lsa learns from 2 texts or more, and the shop tells fewer"
+    name_items(texts)
+    night(invoke, texts, DAY_1, "ingest")
+    models = texts.folder / "warehouse" / "models"
+    dry = invoke("build_item_text", "--conf-file", texts.conf, "--ds", DAY_1, "--dry-run")
+    assert dry.code == 0, dry.error
+    assert not models.exists()
+    first = night(invoke, texts, DAY_1, "build_item_text", "build_features")["build_item_text"]
+    assert first["text_model"].endswith("-4")  # of five
+    assert (models / first["text_model"] / "basis-3-4.safetensors").exists()
+    name_items(texts, i5="red shoe", i6="blue shoe", i7="the kitchen shoe")
+    second = night(invoke, texts, DAY_2, "ingest", "build_item_text", "build_features")
+    assert second["build_item_text"]["text_model"] == first["text_model"].removesuffix("4") + "8"
+    assert second["build_item_text"]["encoded"] == 8
+    keys = texts.store.read(ITEM_FEATURES).where(f"ds = '{DAY_2}'").select("vectors").collect()
+    assert {key for (told,) in keys for key in told} == {
+        f"text:{second['build_item_text']['text_model']}-3-8"
+    }
+
+
+@pytest.mark.long
 def test_what_texts_are_used_for(invoke: Invoke, texts: Shop) -> None:
     night(invoke, texts, DAY_1, "ingest", "build_item_text", "build_item_cf", "build_features")
     alike = texts.store.read(TEXT_NEIGHBOURS).collect()

@@ -46,12 +46,15 @@ def test_impressions_are_linked_to_their_search(frame: Frame) -> None:
             row(50, "click", "e"),  # logs count in seconds
             row(50, "impression", "e", position=4),
             row(41, "impression", "a", position=1, session="other"),
+            row(60, "search", query=" MUG"),  # another form of the first
+            row(61, "impression", "b", position=2),
+            row(62, "impression", "b", position=2, query="<br>"),  # no words of anyone
         ],
     )
     found = {tuple(row) for row in events.transform(shown(30)).collect()}
     assert found == {
         ("mug", "a", 1, 1, 0),
-        ("mug", "b", 2, 1, 1),
+        ("mug", "b", 2, 2, 1),
         ("lamp", "b", 50, 1, 0),
         ("mug", "d", 3, 1, 1),
         ("lamp", "e", 4, 1, 1),

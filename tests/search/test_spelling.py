@@ -3,10 +3,10 @@
 import pytest
 
 from nightshelf.search.spelling import Spelling
+from nightshelf.search.terms import stemming
 
-SPELLING = Spelling(
-    {"mug": 9, "mud": 2, "coffee": 5, "tea": 4, "cup": 6, "headphones": 3, "350": 7, "red": 3}
-)
+WORDS = {"mug": 9, "mud": 2, "coffee": 5, "tea": 4, "cup": 6, "headphones": 3, "350": 7, "red": 3}
+SPELLING = Spelling(WORDS, stemming("none"))
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,11 @@ def test_corrections(word: str, meant: list[str]) -> None:
 
 
 def test_without_a_vocabulary() -> None:
-    assert Spelling({})("mug") == ["mug"]
+    assert Spelling({}, stemming("none"))("mug") == ["mug"]
+
+
+def test_a_known_word_in_another_form_is_right() -> None:
+    """By its stem it finds the items, though none of them writes it so."""
+    words = {"rug": 5, "mugs": 50}
+    assert Spelling(words, stemming("english"))("rugs") == ["rugs"]
+    assert Spelling(words, stemming("none"))("rugs") == ["mugs"]

@@ -28,3 +28,5 @@ def test_as_scikit_learn_finds_them(tmp_path: Path) -> None:
 def test_fewer_texts_than_numbers() -> None:
     basis = fit(np.ones((1, 4), np.float32), 8)
     assert basis(np.ones((2, 4), np.float32)).tolist() == [[0.0] * 4] * 2
+    # What nothing was learnt of is not blown up.
+    assert np.abs(basis(np.zeros((1, 4), np.float32))).max() < 10

@@ -15,6 +15,7 @@ from nightshelf.text import lsa, weights
 from nightshelf.text.batches import Tokens, batches
 from nightshelf.text.hashed import counts
 from nightshelf.text.model import TextModel
+from nightshelf.text.weights import Shape
 from tests.text.tiny import save
 
 TEXTS = ["blue mug", "", "red lamp for the kitchen", "shoe", "a \x00 café", "mug " * 500]
@@ -38,6 +39,16 @@ def test_vectors_are_the_mean_of_the_states(folder: Path, tmp_path: Path) -> Non
             states = network(torch.tensor([told["input_ids"]])).last_hidden_state[0]
         mean = states.mean(0)
         assert vector == pytest.approx((mean / mean.norm()).numpy(), abs=1e-5)
+    assert found.cut.tolist() == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize("kind", ["roberta", "distilbert"])
+def test_other_kinds_of_models(kind: str, tmp_path: Path) -> None:
+    """RoBERTa's 65 positions are of 64 tokens; DistilBERT calls its width otherwise."""
+    weights = save(tmp_path / kind, kind=kind)
+    assert Shape.of(weights) == Shape(16, 64)
+    found = model(tmp_path, weights, max_tokens=128)()(TEXTS)
+    assert found.vectors.shape == (len(TEXTS), 16)
     assert found.cut.tolist() == [False] * 5 + [True]
 
 
@@ -91,6 +102,10 @@ def test_the_id_tells_models_apart(folder: Path, tmp_path: Path) -> None:
 def test_wrong_weights_are_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"found no config\.json and no model\.safetensors"):
         model(tmp_path, tmp_path)
+    other = save(tmp_path / "other")
+    (other / "config.json").write_text('{"model_type": "t5"}')
+    with pytest.raises(ConfigError, match="no attribute 'max_position_embeddings'; name another"):
+        model(tmp_path, other)
     torn = save(tmp_path / "torn")
     content = (torn / "model.safetensors").read_bytes()
     (torn / "model.safetensors").write_bytes(content[: len(content) // 2])

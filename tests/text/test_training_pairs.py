@@ -31,16 +31,19 @@ def test_what_was_not_shown_is_drawn(frame: Frame) -> None:
     pairs = frame(PAIRS, rows).transform(splits(100))
     some = pairs.withColumn("split", pairs["query"].eqNullSafe("q3").cast("string"))
     some = some.replace({"true": "test", "false": "train"}, subset=["split"])
-    found = some.transform(with_negatives(items, 2)).collect()
+    # Of q0 nearly everything was shown, though little of it is learnt from.
+    more = [("q0", f"i{n}") for n in range(20, 48)]
+    log = frame("query string, item_id string", [row[:2] for row in rows] + more)
+    found = some.transform(with_negatives(items, log, 2)).collect()
     drawn = [row for row in found if row["label"] == 0.0]
-    shown = {(row[0], row[1]) for row in rows}
-    assert 20 <= len(drawn) <= 30
+    shown = {row[:2] for row in [*rows, *more]}
+    assert 15 <= len(drawn) <= 30
     assert {row["split"] for row in drawn} == {"train"}
     assert {row["query"] for row in drawn} == {"q0", "q1", "q2"}
     assert all((row["query"], row["item_id"]) not in shown for row in drawn)
     assert all(row["text"] == f"text {row['item_id'][1:]}" for row in drawn)
     assert len({(row["query"], row["item_id"]) for row in found}) == len(found)
-    assert len(some.transform(with_negatives(items, 0)).collect()) == 20
+    assert len(some.transform(with_negatives(items, log, 0)).collect()) == 20
 
 
 def test_tokens_are_padded_to_one_length(frame: Frame, tmp_path: Path) -> None:
@@ -59,3 +62,7 @@ def test_tokens_are_padded_to_one_length(frame: Frame, tmp_path: Path) -> None:
     assert found.labels.tolist() == [0.25, 1.0]
     two = pairs.transform(tokenised(str(weights), "bi", 8)).toArrow()
     assert two["lengths"].to_pylist() == [[4, 5], [3, 8]]
+    # The model has 64 positions.
+    long = pairs.transform(tokenised(str(weights), "cross", 500)).toArrow()
+    assert long["lengths"].to_pylist() == [[8], [64]]
+    assert {len(own) for own in long["ids"].to_pylist()} == {64}

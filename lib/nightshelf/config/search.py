@@ -33,7 +33,9 @@ class SearchConfig(Section):
     )
     query_days: int = Field(30, ge=1, description="queries typed in the last so many days")
     min_searches: int = Field(1, ge=1, description="those typed fewer times are left out")
-    queries: int = Field(100_000, ge=1, description="most queries, the most typed first")
+    queries: int = Field(
+        100_000, ge=1, description="most queries, those given first, then the most typed"
+    )
     given: str | None = Field(
         None, description="file of further queries, one a line, typed or not; null: none"
     )

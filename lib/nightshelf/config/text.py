@@ -37,10 +37,16 @@ class TextConfig(Section):
         50, ge=1, le=10_000, description="items of the most similar texts kept for each item"
     )
     basis_texts: int = Field(
-        20_000, ge=2, le=10_000_000, description="texts by which the reduction is learnt, once"
+        20_000,
+        ge=2,
+        le=10_000_000,
+        description="most texts by which the reduction is learnt: the earliest 2^n",
     )
     lsa_texts: int = Field(
-        100_000, ge=2, le=10_000_000, description="texts by which lsa is learnt, once"
+        100_000,
+        ge=2,
+        le=10_000_000,
+        description="most texts by which lsa is learnt: the earliest 2^n",
     )
     lsa_dimensions: int = Field(128, ge=2, le=2_048, description="numbers of a vector of lsa")
     seed: int = Field(7, ge=0, lt=2**31, description="of the SVD")
@@ -116,8 +122,8 @@ class TextTrainingConfig(Section):
     student_layers: int | None = Field(
         None,
         ge=1,
-        description="a model of only so many of the layers learns what the trained one says, "
-        "and judges in its place; null: none",
+        description="of cross: a model of only so many of the layers learns what the trained one "
+        "says, and judges in its place; null: none",
     )
     scoring: Literal["fp32", "bf16", "int8"] = Field(
         "fp32", description="precision in which the night's pairs are judged; int8 by ONNX"
@@ -129,5 +135,14 @@ class TextTrainingConfig(Section):
         if self.learn_from == "histories" and self.kind == "cross":
             raise ValueError(
                 "learn_from: histories teach no judge of search results; expected kind bi with it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_student_learns_to_judge(self) -> Self:
+        if self.student_layers is not None and self.kind == "bi":
+            raise ValueError(
+                "student_layers: a student learns what a judge says; expected kind cross with it, "
+                "or null"
             )
         return self

@@ -30,12 +30,14 @@ from nightshelf.jobs.texts import (
     known_vectors,
     text_model,
 )
+from nightshelf.learning.loading import Held, Loader
 from nightshelf.retrieval.exact import nearest_items
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.tables import ITEM_TEXT, SILVER_ITEMS, TEXT_NEIGHBOURS
 from nightshelf.tables.as_of import items_as_of
-from nightshelf.text.model import TextModel
+from nightshelf.text import lsa
+from nightshelf.text.model import TextModel, Vectors
 from nightshelf.text.vectors import encoded, telling
 
 TEXTS_A_TASK = 256
@@ -53,12 +55,13 @@ def run(run: Run) -> None:
     if texts.isEmpty():
         raise Skipped("the shop tells no texts of its items")
     model = text_model(run)
-    distinct = texts.groupBy(TEXT_HASH).agg(F.min(TEXT).alias(TEXT))
+    if model.is_lsa and model.texts < lsa.LEAST:
+        raise Skipped(f"lsa learns from {lsa.LEAST} texts or more, and the shop tells fewer")
+    distinct = texts.groupBy(TEXT_HASH).agg(F.min(TEXT).alias(TEXT), F.min(DS).alias(DS))
     made = known_vectors(run, model, day_before(run))
     new = distinct.join(made, TEXT_HASH, "left_anti").persist()  # counted, encoded
     run.rows_in = new.count()
-    _prepare(run, model, distinct)
-    _encode(run, model, new)
+    _encode(run, model, new, _prepared(run, model, distinct))
     run.store.versions.pop(ITEM_TEXT.name, None)
     if not run.dry_run:
         keep_basis(run, model)
@@ -67,20 +70,28 @@ def run(run: Run) -> None:
         frame.unpersist()
 
 
-def _prepare(run: Run, model: TextModel, distinct: DataFrame) -> None:
-    if not model.is_ready():
-        some = distinct.orderBy(TEXT_HASH).limit(run.config.text.lsa_texts)
-        model.prepare([row[0] for row in some.select(TEXT).collect()] if model.is_lsa else [])
+def _prepared(run: Run, model: TextModel, distinct: DataFrame) -> Loader[Vectors]:
+    """The model, made first where it is not yet; what a dry run learns is not kept."""
+    if model.is_ready():
+        return model
+    texts: list[str] = []
+    if model.is_lsa:
+        earliest = distinct.orderBy(DS, TEXT_HASH).limit(model.texts)
+        texts = [row[0] for row in earliest.select(TEXT).collect()]
+        if run.dry_run:
+            return Held(run.run_id, model.learnt(texts))
+    model.prepare(texts)
+    return model
 
 
-def _encode(run: Run, model: TextModel, new: DataFrame) -> None:
+def _encode(run: Run, model: TextModel, new: DataFrame, load: Loader[Vectors]) -> None:
     tasks = max(1, min(-(-run.rows_in // TEXTS_A_TASK), run.spark.sparkContext.defaultParallelism))
     told = {MODEL_ID: F.lit(model.model_id), DS: F.lit(run.ds)}
     run.tell(text_model=_called(run, model), encoded=run.rows_in)
     if not run.rows_in and not run.store.has(ITEM_TEXT, run.ds):
         return
     began = time.monotonic()
-    rows = new.repartition(tasks, TEXT_HASH).transform(encoded(model)).withColumns(told)
+    rows = new.repartition(tasks, TEXT_HASH).transform(encoded(load)).withColumns(told)
     published = run.publish(rows.select(*ITEM_TEXT.schema.names), ITEM_TEXT)
     seconds = time.monotonic() - began
     if published:

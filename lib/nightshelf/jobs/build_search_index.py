@@ -5,13 +5,13 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, ITEM
+from nightshelf.columns import DS, ITEM, QUERY
 from nightshelf.errors import MissingInputError
 from nightshelf.jobs.searching import meant, weighing
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.search.index import counted, index, vocabulary
-from nightshelf.search.queries import TYPED, typed
+from nightshelf.search.queries import given, typed
 from nightshelf.tables import (
     SEARCH_INDEX,
     SEARCH_QUERIES,
@@ -49,7 +49,7 @@ def run(run: Run) -> None:
 
 
 def _asked(run: Run) -> DataFrame:
-    """[typed, searches]: typed by shoppers, and given by the shop."""
+    """[query, searches, given]: typed by shoppers, and given by the shop."""
     config = run.config.search
     events = run.read(SILVER_EVENTS, until=run.ds)
     seen = events.transform(typed(run.ds, config.query_days, config.min_searches))
@@ -58,9 +58,8 @@ def _asked(run: Run) -> DataFrame:
     path = config.given if "://" in config.given else str(Path(config.given).absolute())
     if not run.store.files.exists(path):
         raise MissingInputError(f"search.given: no file {config.given}; expected a query a line")
-    lines = run.spark.read.text(literal(path))
-    given = lines.select(F.col("value").alias(TYPED), F.lit(0).cast("bigint").alias("searches"))
-    return seen.unionByName(given)
+    lines = run.spark.read.text(literal(path)).withColumnRenamed("value", QUERY)
+    return seen.unionByName(lines.transform(given))
 
 
 JOB = Job("build_search_index", run, writes=(SEARCH_INDEX, SEARCH_WORDS, SEARCH_QUERIES))

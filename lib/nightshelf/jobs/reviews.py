@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import floor, log2
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,6 +15,7 @@ from nightshelf.errors import DataQualityError
 from nightshelf.learning.storage import Folder
 from nightshelf.runs import Run
 from nightshelf.tables import REVIEW_SCORES, SILVER_REVIEWS
+from nightshelf.text.earliest import learnt_from
 from nightshelf.text.reviews import opinions, praise
 from nightshelf.text.sentiment import Sentiment
 
@@ -50,17 +50,16 @@ def rated(run: Run) -> DataFrame:
 def opinion_model(run: Run, rated_reviews: int) -> OpinionModel | None:
     """The model of a night up to which so many reviews were rated; None where they are too few.
 
-    It learns from the earliest 2^n of them and holds until there are twice as many, so that a night
-    that is run again, or later, has the same.
+    It learns from as many of the earliest as `learnt_from` says.
     """
     config = run.config.reviews
     if rated_reviews < config.min_rated:
         return None
-    learnt_from = 2 ** floor(log2(min(rated_reviews, config.max_rated)))
+    many = learnt_from(rated_reviews, config.max_rated)
     digest = hashlib.sha256(json.dumps(_made_of(run.config)).encode()).hexdigest()[:8]
-    model_id = f"opinions-{digest}-{learnt_from}"
+    model_id = f"opinions-{digest}-{many}"
     folder = Folder(f"{run.store.root}/models/{model_id}")
-    return OpinionModel(model_id, folder, learnt_from, config.aspects)
+    return OpinionModel(model_id, folder, many, config.aspects)
 
 
 def _made_of(config: Config) -> list[object]:

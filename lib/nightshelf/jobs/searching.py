@@ -30,7 +30,7 @@ from nightshelf.runs import Run
 from nightshelf.search import results, segments
 from nightshelf.search.index import Weighing
 from nightshelf.search.matching import by_meaning, by_terms, fused
-from nightshelf.search.queries import ASKED, TERMS, TYPED, merged
+from nightshelf.search.queries import ASKED, TERMS, given, merged
 from nightshelf.tables import (
     ITEM_FEATURES,
     ITEM_TEXT,
@@ -55,7 +55,10 @@ def weighing(run: Run) -> Weighing:
 
 
 def meant(run: Run, words: DataFrame) -> Transform:
-    """[typed, searches] -> [query, asked, terms, searches]; words: those of gold.search_words."""
+    """[query, searches, given] -> [query, asked, terms, searches], by the words that items have.
+
+    words: those of gold.search_words.
+    """
     config = run.config.search
     told = words.select("word", "items").toArrow()
     known = dict(zip(told["word"].to_pylist(), told["items"].to_pylist(), strict=True))
@@ -164,7 +167,7 @@ def ask(run: Run, typed: str, segment: str = segments.EVERYONE) -> list[Row]:
     gets. Raises MissingInputError where ds has no index.
     """
     with searching(run) as made:
-        one = run.spark.createDataFrame([(typed, 1)], f"{TYPED} string, searches bigint")
+        one = run.spark.createDataFrame([(typed,)], f"{QUERY} string").transform(given)
         queries = one.transform(meant(run, run.read(SEARCH_WORDS, on=run.ds)))
         found = made.results(queries).where(F.col(SEGMENT).isin(segment, segments.EVERYONE))
         rows = found.orderBy(RANK).collect()

@@ -17,13 +17,23 @@ from nightshelf.tables import ITEM_TEXT, SILVER_ITEMS, TEXT_NEIGHBOURS
 from nightshelf.text import basis as reduced
 from nightshelf.text.basis import Basis
 from nightshelf.text.documents import item_texts
+from nightshelf.text.earliest import learnt_from
 from nightshelf.text.model import TextModel
 from nightshelf.text.vectors import of_items
 
 
 def text_model(run: Run) -> TextModel:
-    """The configured model. Raises ConfigError where its weights are not found."""
-    return TextModel.of(run.config.text, run.store.root)
+    """The configured model; LSA is that of the texts up to ds.
+
+    Raises ConfigError as `TextModel.of` does.
+    """
+    config, root = run.config.text, run.store.root
+    model = TextModel.of(config, root)
+    texts = known_texts(run) if model.is_lsa else None
+    if texts is None:
+        return model
+    found = texts.select(TEXT_HASH).distinct().count()
+    return TextModel.of(config, root, learnt_from(found, config.lsa_texts))
 
 
 def known_texts(run: Run) -> DataFrame | None:
@@ -54,23 +64,27 @@ def text_vectors(run: Run) -> Texts | None:
     except NightshelfError as error:
         logger().warning("the models read no texts", why=str(error))
         return None
-    found = Basis.load(model.folder, _basis(run))
+    made = known_vectors(run, model, run.ds)
+    reduction = _reduction(run, made.count())
+    found = Basis.load(model.folder, f"basis-{reduction}")
     if found is None:
         return None
-    vectors = texts.transform(of_items(known_vectors(run, model, run.ds), found))
-    return Texts(f"{TEXT}:{model.model_id}-{run.config.text.dimensions}", vectors)
+    return Texts(f"{TEXT}:{model.model_id}-{reduction}", texts.transform(of_items(made, found)))
 
 
 def keep_basis(run: Run, model: TextModel) -> None:
-    """Learns how vectors are reduced from those of ds, where that is not known yet."""
-    if Basis.load(model.folder, _basis(run)) is not None:
+    """Learns how vectors are reduced from the earliest up to ds, where that is not known yet."""
+    made = run.read(ITEM_TEXT, until=run.ds).where(F.col(MODEL_ID) == model.model_id)
+    told = made.groupBy(TEXT_HASH).agg(F.min(DS).alias(DS), F.min_by(VECTOR, DS).alias(VECTOR))
+    found = told.count()
+    name, many = f"basis-{_reduction(run, found)}", learnt_from(found, run.config.text.basis_texts)
+    if many < reduced.LEAST or Basis.load(model.folder, name) is not None:
         return
-    some = known_vectors(run, model, run.ds).orderBy(TEXT_HASH).limit(run.config.text.basis_texts)
+    some = told.orderBy(DS, TEXT_HASH).limit(many)
     vectors = some.select(VECTOR).toArrow().column(VECTOR).combine_chunks()
-    if len(vectors):
-        numbers = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(vectors), -1)
-        made = reduced.fit(np.asarray(numbers, np.float32), run.config.text.dimensions)
-        made.save(model.folder, _basis(run))
+    numbers = vectors.flatten().to_numpy(zero_copy_only=False).reshape(many, -1)
+    made_of = np.asarray(numbers, np.float32)
+    reduced.fit(made_of, run.config.text.dimensions).save(model.folder, name)
 
 
 def day_before(run: Run) -> date:
@@ -91,5 +105,7 @@ def similar_texts(run: Run) -> DataFrame | None:
     return run.read(TEXT_NEIGHBOURS, on=run.ds)
 
 
-def _basis(run: Run) -> str:
-    return f"basis-{run.config.text.dimensions}"
+def _reduction(run: Run, vectors: int) -> str:
+    """Names the basis of a night up to which there were so many vectors."""
+    config = run.config.text
+    return f"{config.dimensions}-{learnt_from(vectors, config.basis_texts)}"

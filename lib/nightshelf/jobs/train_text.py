@@ -86,7 +86,7 @@ def _pairs(run: Run) -> DataFrame:
         .transform(splits(config.pairs))
         .withColumn(WEIGHT, F.col(WEIGHT) / F.avg(WEIGHT).over(Window.partitionBy()))
         .select(QUERY, ITEM, TEXT, LABEL, WEIGHT, "split", "sample_id")
-        .transform(with_negatives(items, config.negatives))
+        .transform(with_negatives(items, labelled, config.negatives))
         .transform(augmented(_augmentation(run)))
         .withColumn("sample_id", F.xxhash64(QUERY, ITEM, TEXT))
         .withColumn(DS, F.lit(run.ds))

@@ -1,6 +1,7 @@
 """Models as Spark's tasks use them: loaded once a worker process."""
 
-from typing import Any, Final, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 Model = TypeVar("Model")
 Model_co = TypeVar("Model_co", covariant=True)
@@ -15,6 +16,18 @@ class Loader(Protocol[Model_co]):
 
     def __call__(self) -> Model_co:
         """The model."""
+
+
+@dataclass(frozen=True)
+class Held(Generic[Model]):
+    """A loader of a model that no file keeps: the model travels to the executors itself."""
+
+    key: str
+    model: Model
+
+    def __call__(self) -> Model:
+        """The model."""
+        return self.model
 
 
 _LOADED: Final[dict[str, Any]] = {}

@@ -21,6 +21,7 @@ from nightshelf.columns import (
     Transform,
 )
 from nightshelf.exact import exact_sum
+from nightshelf.search.queries import in_one_form
 
 Floats = NDArray[np.float64]
 LAST_POSITION: Final = 50
@@ -32,9 +33,9 @@ LEAST_LOOKS: Final = 1e-3
 def shown(link_seconds: int) -> Transform:
     """[silver.events] -> [query, item_id, position, shown, clicked]: counts of impressions.
 
-    An impression answers the query that its row names, or the last one of its session at most
-    `link_seconds` before it. It was clicked if the user's next click or impression of the item in
-    the session is a click.
+    query: as it is looked up, so that all forms of a query are one. An impression answers the query
+    that its row names, or the last one of its session at most `link_seconds` before it. It was
+    clicked if the user's next click or impression of the item in the session is a click.
     """
 
     def transform(events: DataFrame) -> DataFrame:
@@ -59,6 +60,10 @@ def shown(link_seconds: int) -> Transform:
                 F.count("*").alias("shown"),
                 F.count_if(F.coalesce(F.col("next") == "click", F.lit(False))).alias("clicked"),
             )
+            .transform(in_one_form)
+            .where(F.col(QUERY) != "")
+            .groupBy(QUERY, ITEM, POSITION)
+            .agg(F.sum("shown").alias("shown"), F.sum("clicked").alias("clicked"))
         )
 
     return transform

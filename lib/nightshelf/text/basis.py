@@ -1,6 +1,7 @@
 """Vectors of texts reduced to a few numbers, for models that read them beside other features."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from nightshelf.learning import checkpoint
 from nightshelf.learning.storage import Folder
 
 Singles = NDArray[np.float32]
+LEAST: Final = 2
+"""Fewer vectors differ in nothing that could be learnt."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def fit(vectors: Singles, dimensions: int) -> Basis:
     """The first `dimensions` principal components of vectors (N, D), or all where D is smaller.
 
     One factor scales them all, so that the mean of their variances is 1 and each still tells as
-    much as it varies.
+    much as it varies; vectors that are all the same tell no factor.
     """
     exact = vectors.astype(np.float64)
     mean = exact.mean(0)
@@ -54,5 +57,6 @@ def fit(vectors: Singles, dimensions: int) -> Basis:
     # A component's sign is the solver's whim: the largest entry is made positive.
     largest = np.abs(directions).argmax(0)
     directions = directions * np.sign(directions[largest, np.arange(wanted)])
-    size = np.sqrt(max(float(variances.mean()), 1e-12))
+    variance = float(variances.mean())
+    size = np.sqrt(variance) if variance > 1e-12 else 1.0
     return Basis(mean.astype(np.float32), (directions / size).astype(np.float32))

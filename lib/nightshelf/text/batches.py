@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightshelf.text.documents import cleaned
+from nightshelf.text.weights import Shape
 
 Ints = NDArray[np.int64]
 LETTERS_A_TOKEN: Final = 24
@@ -42,12 +43,15 @@ class Batch:
 
 
 class Tokenizer:
-    """A pretrained tokenizer that keeps at most `max_tokens` of a text or of a pair of texts."""
+    """A pretrained tokenizer that keeps at most `max_tokens` of a text or of a pair of texts.
+
+    Fewer where its model has fewer positions. Raises ConfigError as `Shape.of` does.
+    """
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
         from transformers import AutoTokenizer
 
-        self.max_tokens = max_tokens
+        self.max_tokens = min(max_tokens, Shape.of(folder).positions)
         self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
         self.padding = int(self._tokenizer.pad_token_id or 0)
 

@@ -4,7 +4,6 @@ Mean pooling and unit length are how sentence encoders such as all-MiniLM are tr
 Gurevych 2019, "Sentence-BERT").
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from nightshelf.errors import ConfigError
 from nightshelf.text.batches import Batch, Tokenizer, batches
+from nightshelf.text.weights import first_line
 
 Singles = NDArray[np.float32]
 States = Callable[[Batch], torch.Tensor]
@@ -54,20 +54,6 @@ def pooled(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.normalize(mean, dim=1)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Of a transformers model: the numbers of a token's state, and the most tokens of a text."""
-
-    width: int
-    positions: int
-
-    @staticmethod
-    def of(folder: Path) -> "Shape":
-        """As its config.json tells."""
-        told = json.loads((folder / "config.json").read_text())
-        return Shape(int(told["hidden_size"]), int(told["max_position_embeddings"]))
-
-
 def pretrained(folder: Path) -> Any:
     """The model of a folder, in single precision. Raises ConfigError where it cannot be read."""
     from transformers import AutoModel
@@ -92,9 +78,8 @@ def read_weights(kind: Any, folder: Path, called: str, **settings: Any) -> Any:
             **settings,
         ).eval()
     except Exception as error:  # transformers raises whatever its readers do
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(
-            f"{called}: the weights cannot be read: {why}; fetch or save them again"
+            f"{called}: the weights cannot be read: {first_line(error)}; fetch or save them again"
         ) from None
 
 

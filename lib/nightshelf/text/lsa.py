@@ -5,6 +5,7 @@ Latent semantic analysis (Deerwester et al. 1990).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from nightshelf.text.encoder import Encoded
 from nightshelf.text.hashed import HASHES, LETTERS, counts, weighted
 
 Singles = NDArray[np.float32]
+LEAST: Final = 2
+"""Fewer texts differ in nothing that could be learnt."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from nightshelf.learning import checkpoint
 from nightshelf.learning.storage import Folder
 from nightshelf.text import int8, lsa, weights
 from nightshelf.text.batches import Tokenizer
-from nightshelf.text.encoder import Encoded, Encoder, Shape, in_torch, pretrained
+from nightshelf.text.encoder import Encoded, Encoder, in_torch, pretrained
 
 Vectors = Callable[[Sequence[str]], Encoded]
 FITTED: Final = "lsa"
@@ -27,30 +27,33 @@ class TextModel:
     """What makes vectors of texts: an id, the same wherever it says the same; and its own folder.
 
     model: a folder or hub name of weights, or `lsa`. folder: below the warehouse's root, for what
-    is made of the weights or learnt from the texts.
+    is made of the weights or learnt from the texts. texts: how many LSA learns from.
     """
 
     model_id: str
     model: str
     folder: Folder
     config: TextConfig
+    texts: int = 0
 
     @staticmethod
-    def of(config: TextConfig, root: str) -> "TextModel":
-        """The configured model; LSA where the default's package is not installed.
+    def of(config: TextConfig, root: str, texts: int = 0) -> "TextModel":
+        """The configured model; LSA, of so many texts, where the default's package is missing.
 
-        Raises ConfigError where its weights are not found.
+        Raises ConfigError where its weights are not found, or are of no kind that encodes.
         """
         missing = config.model != weights.LSA and weights.is_missing(config.model)
         model = weights.LSA if missing else config.model
         told = ["max_tokens", "precision"] if model != weights.LSA else ["lsa_dimensions", "seed"]
         made_of = {name: getattr(config, name) for name in told}
         if model != weights.LSA:
-            made_of["weights"] = weights.fingerprint(weights.folder_of(model))
+            folder = weights.folder_of(model)
+            weights.Shape.of(folder)  # what is wrong with it is told before a task would fail
+            made_of["weights"] = weights.fingerprint(folder)
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:8]
         name = re.sub(r"[^a-z0-9]+", "-", Path(model).name.lower()).strip("-")
-        model_id = f"text-{name}-{digest}"
-        return TextModel(model_id, model, Folder(f"{root}/models/{model_id}"), config)
+        model_id = f"text-{name}-{digest}" + (f"-{texts}" if model == weights.LSA else "")
+        return TextModel(model_id, model, Folder(f"{root}/models/{model_id}"), config, texts)
 
     @property
     def key(self) -> str:
@@ -68,10 +71,14 @@ class TextModel:
             return _fitted(self.folder) is not None
         return self.config.precision != "int8" or int8.FILE in self.folder.names()
 
+    def learnt(self, texts: Sequence[str]) -> lsa.Lsa:
+        """LSA as it is learnt from the texts; nothing is kept."""
+        return lsa.fit(texts, self.config.lsa_dimensions, self.config.seed)
+
     def prepare(self, texts: Sequence[str]) -> None:
         """Makes what it is used with: LSA learns from the texts, eight-bit weights are written."""
         if self.is_lsa:
-            found = lsa.fit(texts, self.config.lsa_dimensions, self.config.seed)
+            found = self.learnt(texts)
             tensors = {"idf": found.idf, "directions": found.directions}
             told = {"texts": len(texts)}
             own = {name: torch.from_numpy(array) for name, array in tensors.items()}
@@ -93,9 +100,8 @@ class TextModel:
         else:
             kind = torch.bfloat16 if config.precision == "bf16" else torch.float32
             by = in_torch(pretrained(where).to(kind))
-        shape = Shape.of(where)
-        tokenizer = Tokenizer(where, min(config.max_tokens, shape.positions))
-        return Encoder(tokenizer, by, shape.width, config.tokens_at_once)
+        tokenizer = Tokenizer(where, config.max_tokens)
+        return Encoder(tokenizer, by, weights.Shape.of(where).width, config.tokens_at_once)
 
 
 def _fitted(folder: Folder) -> lsa.Lsa | None:

