@@ -38,9 +38,9 @@ OTHER = EventSource(
 def refused_of(spark: SparkSession, user: Any, known: str, privacy: PrivacyConfig) -> str:
     """The items of the rows that tell of the user, in order."""
     rows = spark.createDataFrame(ROWS, "`own.id` string, shop string, item string")
-    refused = rows.withColumn("_source_file", F.lit("log.csv")).transform(
-        mapped_events(source(user), pseudonymiser(privacy))
-    )
+    told = {"_source_file": F.lit("log.csv"), "_source_day": F.lit(None).cast("date")}
+    mapped = mapped_events(source(user), pseudonymiser(privacy))
+    refused = rows.withColumns(told).transform(mapped)
     digest = digest_of(pseudonym_of(privacy, known) or known)
     found = refused.where(told_of(digest, [OTHER, source(user)])).select("item_id").collect()
     return "".join(sorted(row["item_id"] for row in found))

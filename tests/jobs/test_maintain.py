@@ -63,6 +63,7 @@ def days_of(shop: Shop, table: Table) -> list[tuple[str, str]]:
     return sorted((f"{row['ds']:%m-%d}", str(row[0])) for row in rows)
 
 
+@pytest.mark.long
 def test_of_users_what_was_told_last_stays(invoke: Invoke, shop: Shop) -> None:
     for day, users in ((1, "ab"), (2, "abc"), (18, "a"), (20, "ad"), (24, "a")):
         told = [(user, None, None, date(2026, 11, day)) for user in users]
@@ -84,6 +85,7 @@ def test_of_users_what_was_told_last_stays(invoke: Invoke, shop: Shop) -> None:
     assert len(days_of(shop, SILVER_USERS)) == 6
 
 
+@pytest.mark.long
 def test_refused_rows_that_expired_stay_away(invoke: Invoke, shop: Shop) -> None:
     for log in (shop.folder / "log").iterdir():
         log.write_text(log.read_text() + f"u1,i1,hover,{log.stem} 12:00:00,1\n")

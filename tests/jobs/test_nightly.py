@@ -195,6 +195,7 @@ def test_a_window_reads_recent_days_and_keeps_the_rest(invoke: Invoke, shop: Sho
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_old_night_run_again_keeps_what_later_files_told(invoke: Invoke, shop: Shop) -> None:
     night = ("--conf-file", shop.conf, "--set", "ingest.window_days=2", "--ds")
     late = "u1,late,click,2026-11-23 23:30:00,1"
@@ -207,6 +208,7 @@ def test_an_old_night_run_again_keeps_what_later_files_told(invoke: Invoke, shop
     assert shop.store.read(SILVER_EVENTS).where("item_id = 'late'").count() == 1
 
 
+@pytest.mark.long
 def test_days_whose_files_are_gone_keep_what_they_have(invoke: Invoke, shop: Shop) -> None:
     night = ("--conf-file", shop.conf, "--ds")
     assert invoke("ingest", *night, "2026-11-23").code == 0

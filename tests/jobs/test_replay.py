@@ -53,6 +53,7 @@ def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -
     assert invoke("replay", "--conf-file", nights.conf).code == 64
 
 
+@pytest.mark.long
 def test_a_run_whose_versions_are_gone_is_a_missing_input(invoke: Invoke, nights: Shop) -> None:
     store, run_id = nights.store, run_of(nights, 23)
     with store.setting("spark.databricks.delta.retentionDurationCheck.enabled", "false"):

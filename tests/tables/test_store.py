@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from delta.tables import DeltaTable
+from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.config import WarehouseConfig
@@ -68,6 +69,16 @@ def test_a_broken_promise_publishes_nothing(
         store.publish(neighbours(spark, *rows), ITEM_NEIGHBOURS, MONDAY)
     assert told(store) == [("old", MONDAY)]
     assert not store.files.entries(f"{store.root}/_staging/{ITEM_NEIGHBOURS.name}")
+
+
+def test_one_core_audits_as_many_do(
+    spark: SparkSession, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SparkContext, "defaultParallelism", 1)
+    rows = neighbours(spark, row("a", MONDAY), row("b", MONDAY))
+    assert store.publish(rows, ITEM_NEIGHBOURS, MONDAY) == 2
+    with pytest.raises(DataQualityError, match="is not unique"):
+        store.publish(rows.union(rows), ITEM_NEIGHBOURS, MONDAY)
 
 
 def test_other_columns_than_the_contract_are_refused(spark: SparkSession, store: Store) -> None:

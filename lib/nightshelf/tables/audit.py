@@ -87,7 +87,7 @@ def _scanned(
     spark = staged.sparkSession
     buckets = max(spark.sparkContext.defaultParallelism, len(files) // FILES_A_BUCKET)
     places = part_keys(buckets)
-    bounds = np.arange(1, buckets, dtype=np.uint64) * np.uint64(2**64 // buckets)
+    bounds = np.array([2**64 * n // buckets for n in range(1, buckets)], np.uint64)
 
     def scan(batches: Batches) -> Batches:
         counts = np.zeros(1 + len(checks), np.int64)
