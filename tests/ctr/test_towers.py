@@ -25,9 +25,9 @@ from nightshelf.ctr.training import Training
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.fields import Categorical, Inputs
 from nightshelf.learning.distributed import Alone
-from nightshelf.learning.launch import Launch
 from nightshelf.learning.storage import Folder
 from tests.ctr.training_sets import INPUTS, columns, training_set
+from tests.learning.two_ranks import trained_by_two
 
 SETTINGS = Settings(
     Architecture(
@@ -191,15 +191,7 @@ def test_two_ranks_count_and_judge_as_one(spark: SparkSession, tmp_path: Path) -
     data = training_set(tmp_path / "samples", rows=400, groups=4)
     # Batches of four rows: now and then a rank has no positive.
     settings = dataclasses.replace(SETTINGS, batch_size=8, epochs=3, learning_rate=0.02)
-    told = Launch(
-        spark=spark,
-        work=Work(str(data), str(tmp_path / "two"), settings),
-        ranks=2,
-        restarts=0,
-        stall_seconds=60,
-        tell=lambda _: None,
-        warn=lambda _: None,
-    ).run()
+    told = trained_by_two(spark, Work(str(data), str(tmp_path / "two"), settings))
     alone = fit(Work(str(data), str(tmp_path / "one"), settings), Alone())
     assert told["steps"] == alone["steps"] == 150
     for name in ("test.positives", "test.items", "test.popular_recall", "valid.popular_recall"):

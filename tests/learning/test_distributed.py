@@ -17,8 +17,8 @@ from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.fitting import Work
 from nightshelf.ctr.settings import Settings
 from nightshelf.learning.distributed import HorovodRanks, half_scale
-from nightshelf.learning.launch import Launch
 from tests.ctr.training_sets import training_set
+from tests.learning.two_ranks import trained_by_two
 
 
 @pytest.fixture
@@ -100,15 +100,7 @@ def test_two_ranks_learn_the_same_each_time(spark: SparkSession, tmp_path: Path)
     aucs = {}
     for name, compression in {"plain": "none", "half": "fp16", "again": "fp16"}.items():
         settings = dataclasses.replace(plain, compression=compression)  # type: ignore[arg-type]
-        told = Launch(
-            spark=spark,
-            work=Work(str(data), str(tmp_path / name), settings),
-            ranks=2,
-            restarts=0,
-            stall_seconds=60,
-            tell=lambda _: None,
-            warn=lambda _: None,
-        ).run()
+        told = trained_by_two(spark, Work(str(data), str(tmp_path / name), settings))
         aucs[name] = told["metrics"]["test.auc"]
     assert aucs["half"] == pytest.approx(aucs["plain"], abs=0.005)
     first, again = (load_file(tmp_path / name / "model.safetensors") for name in ("half", "again"))

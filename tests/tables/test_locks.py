@@ -196,7 +196,7 @@ def test_who_has_the_warehouse_alone_meets_nobody_at_work(store: Store) -> None:
 def test_a_commit_of_a_moment_is_no_work(store: Store) -> None:
     other = Store(store.spark, store.config, "run-2")
     with other.lock("ops.job_runs/commit"), store.alone():
-        pass
+        assert store.others_at_work() == []
 
 
 def test_a_lease_that_is_renewed_is_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

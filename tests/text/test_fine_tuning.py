@@ -16,7 +16,6 @@ from transformers import BertConfig, BertForSequenceClassification
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.learning import precision
 from nightshelf.learning.distributed import Alone
-from nightshelf.learning.launch import Launch
 from nightshelf.learning.plan import group_rows, planned
 from nightshelf.learning.storage import Folder
 from nightshelf.text import fine_tuning
@@ -25,6 +24,7 @@ from nightshelf.text.judge import JudgeLoader
 from nightshelf.text.judging import judged
 from nightshelf.text.networks import thin
 from nightshelf.text.pairs import batches, shard
+from tests.learning.two_ranks import trained_by_two
 from tests.text import pair_sets
 from tests.text.tiny import save
 
@@ -200,15 +200,7 @@ def test_no_number_stops_it(weights: Path, data: Path, tmp_path: Path) -> None:
 def test_two_ranks_learn_what_one_does(
     spark: SparkSession, weights: Path, data: Path, tmp_path: Path
 ) -> None:
-    told = Launch(
-        spark=spark,
-        work=work(weights, data, tmp_path / "two", patience=9),
-        ranks=2,
-        restarts=0,
-        stall_seconds=60,
-        tell=lambda _: None,
-        warn=lambda _: None,
-    ).run()
+    told = trained_by_two(spark, work(weights, data, tmp_path / "two", patience=9))
     assert told["steps"] == 150
     assert told["metrics"]["test.ndcg@10"] > 0.95
     assert told["metrics"]["test.rows"] == 160
