@@ -23,8 +23,8 @@ from nightshelf.learning.distributed import Alone
 GROUPS = 8
 LAYERS = ("embedding", "dropout", "norm", "cross_layers", "heads")
 TRAINING = (
-    "batch_size", "epochs", "patience", "learning_rate", "embedding_decay", "lazy",
-    "threads", "seed",
+    "batch_size", "epochs", "patience", "learning_rate", "schedule", "averaged_epochs",
+    "embedding_decay", "lazy", "threads", "seed",
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.fields import Vector
 from nightshelf.learning import checkpoint
 from nightshelf.learning.distributed import Alone
+from nightshelf.learning.state import State
 from nightshelf.learning.storage import Folder
 from tests.ctr.training_sets import INPUTS, training_set
 
@@ -90,9 +91,11 @@ class StoppedError(Exception):
     """The process dies here."""
 
 
+@pytest.mark.parametrize("averaged", [1, 2])
 def test_a_broken_training_goes_on_to_the_same_model(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, averaged: int
 ) -> None:
+    settings = dataclasses.replace(SETTINGS, averaged_epochs=averaged)
     seconds = 0
     take = Step.take
 
@@ -110,16 +113,16 @@ def test_a_broken_training_goes_on_to_the_same_model(
 
     monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: seconds))
     taking(last=None)
-    whole = fit(Work(str(data), str(tmp_path / "whole"), SETTINGS), Alone())
+    whole = fit(Work(str(data), str(tmp_path / "whole"), settings), Alone())
     for last in (10, 31, 45):  # in the first, second and third epoch
         taking(last)
         with pytest.raises(StoppedError):
-            fit(Work(str(data), str(tmp_path / "broken"), SETTINGS), Alone())
+            fit(Work(str(data), str(tmp_path / "broken"), settings), Alone())
     taking(last=None)
     newest = checkpoint.newest(Folder(str(tmp_path / "broken" / "checkpoints")))
     assert newest is not None
     assert newest[1]["step"] == 42
-    resumed = fit(Work(str(data), str(tmp_path / "broken"), SETTINGS), Alone())
+    resumed = fit(Work(str(data), str(tmp_path / "broken"), settings), Alone())
     assert resumed["losses"] == pytest.approx(whole["losses"], abs=1e-6)
     assert resumed["valid_aucs"] == whole["valid_aucs"]
     assert resumed["epoch_seconds"] == whole["epoch_seconds"] == [20, 20, 20]
@@ -207,6 +210,33 @@ def test_the_rate_rises_and_falls() -> None:
     assert rates[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
     assert rates[2:] == sorted(rates[2:], reverse=True)
     assert rates[-1] == pytest.approx(0.1 + 0.9 / 8)
+
+
+def test_the_rate_is_cut_where_an_epoch_is_no_better() -> None:
+    settings = dataclasses.replace(SETTINGS, learning_rate=0.01, schedule="plateau")
+    rates = []
+    for n in range(6):
+        state = State(values=[0.7, 0.8, 0.79, 0.8, 0.81][:n])
+        rates.append(settings.rate(10 * n, 60, state.setbacks))
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 1e-3, 1e-4, 1e-4])
+
+
+def test_the_weights_of_the_newest_epochs_are_averaged(data: Path, tmp_path: Path) -> None:
+    """Of both first epochs by halves; with a third, each epoch before counts half as much."""
+    told = {"warm_up": 0.0, "final_rate": 1.0, "patience": 9}
+    ends = []
+    for epochs in (1, 2, 3):
+        folder = Folder(str(tmp_path / str(epochs)))
+        settings = dataclasses.replace(SETTINGS, epochs=epochs, averaged_epochs=2, **told)
+        own = Training(Folder(str(data)), folder, settings, Alone())
+        own.run()
+        ends.append((own.table.weights, own.model().table, own.network, own.model().network))
+    (first, _, _, _), (second, mean, _, _), (third, newest, _, _) = ends
+    torch.testing.assert_close(mean, (first + second) / 2)
+    torch.testing.assert_close(newest, (mean + third) / 2)
+    layers = [[dict(net.named_parameters()) for net in end[2:]] for end in ends]
+    for name, weights in layers[1][1].items():
+        torch.testing.assert_close(weights, (layers[0][0][name] + layers[1][0][name]) / 2)
 
 
 def test_progress_is_told(data: Path, tmp_path: Path) -> None:

@@ -121,9 +121,20 @@ class CtrConfig(Section):
     accumulate: int = Field(1, ge=1, le=1_000, description="batches of a rank added up a step")
     epochs: int = Field(5, ge=1, le=1_000, description="most passes over the training days")
     patience: int = Field(1, ge=0, description="epochs without a better valid AUC before the stop")
-    learning_rate: float = Field(1e-3, gt=0, description="its highest, after the warm-up")
+    learning_rate: float = Field(1e-3, gt=0, description="its highest")
+    schedule: Literal["linear", "plateau"] = Field(
+        "linear",
+        description="of the rate. linear: grows by warm_up, then falls to final_rate; plateau: a "
+        "tenth from each epoch on that is no better on valid, which wants more epochs and patience",
+    )
     warm_up: float = Field(0.05, ge=0, lt=1, description="share of all steps of a growing rate")
     final_rate: float = Field(0.1, ge=0, le=1, description="share of the rate that is left at last")
+    averaged_epochs: int = Field(
+        1,
+        ge=1,
+        le=1_000,
+        description="about so many newest epochs have their weights averaged; 1: the newest alone",
+    )
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty of the layers' weights")
     embedding_decay: float = Field(1e-5, ge=0, description="L2 penalty of the looked-up vectors")
     lazy: bool = Field(

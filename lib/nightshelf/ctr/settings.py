@@ -7,6 +7,8 @@ from nightshelf.ctr.architecture import Architecture
 from nightshelf.learning.rates import rate
 
 SMALLEST_BATCH: Final = 256
+CUT: Final = 0.1
+"""What is left of the learning rate after an epoch without a better value."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,10 @@ class Settings:
     epochs: int = 5
     patience: int = 1
     learning_rate: float = 1e-3
+    schedule: Literal["linear", "plateau"] = "linear"
     warm_up: float = 0.05
     final_rate: float = 0.1
+    averaged_epochs: int = 1
     weight_decay: float = 0.0
     embedding_decay: float = 1e-5
     lazy: bool = True
@@ -45,10 +49,13 @@ class Settings:
         """The rows of a step where an epoch has so many."""
         return min(self.batch_size, max(SMALLEST_BATCH, rows // self.least_steps))
 
-    def rate(self, step: int, steps: int) -> float:
+    def rate(self, step: int, steps: int, setbacks: int = 0) -> float:
         """The learning rate of a step, counted from 0, of all steps.
 
-        It grows in a line over the first `warm_up` of them, then falls in a line to `final_rate` of
-        its highest.
+        linear: it grows in a line over the first `warm_up` of them, then falls in a line to
+        `final_rate` of its highest. plateau: a tenth of what it was from each of the `setbacks` on,
+        epochs that were no better than the best before them.
         """
+        if self.schedule == "plateau":
+            return self.learning_rate * CUT**setbacks
         return rate(step, steps, self.learning_rate, warm_up=self.warm_up, final=self.final_rate)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nightshelf.ctr.average import Average
 from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.models import build
 from nightshelf.ctr.objective import Clicks, Objective
@@ -50,6 +51,9 @@ class Training:
         self.table = Table(self.layout, network, settings.seed, self.device)
         self.flat = Flat(network, settings.weight_decay)
         self.network = network
+        self.average = None
+        if settings.averaged_epochs > 1:
+            self.average = Average(network, self.table.weights, settings.averaged_epochs)
         groups = group_rows(data.folder("train"))
         self.plan = planned(groups, ranks.size, settings.batch(sum(groups)))
         self.scale = LossScale.of(settings.precision)
@@ -82,12 +86,12 @@ class Training:
     def _epoch(self, step: Step, told: progress.Progress | None) -> None:
         state, plan, began = self.state, self.plan, time.monotonic()
         seconds, waited = state.seconds, state.waited
-        steps = plan.steps * self.settings.epochs
+        steps, setbacks = plan.steps * self.settings.epochs, state.setbacks
         self.network.train()
         batches = Ahead(self._batches())
         for rows, looked in batches:
             everybody = plan.all_sizes(state.position)
-            rate = self.settings.rate(state.step, steps)
+            rate = self.settings.rate(state.step, steps, setbacks)
             loss = step.take(rows, looked, everybody, state.step + 1, rate)
             state.step, state.position = state.step + 1, state.position + 1
             state.epoch_loss += loss * len(rows)
@@ -114,6 +118,8 @@ class Training:
     def _judge(self) -> None:
         """Ends an epoch: its loss, how good it is, and the model where it is the best so far."""
         state = self.state
+        if self.average:
+            self.average.add(self.network, self.table.weights, state.epoch + 1)
         model = self.model()
         value = self.objective.judge(model, self.ranks)
         state.add_up_loss(self.ranks)
@@ -125,8 +131,11 @@ class Training:
         return self.state.told(self.plan.rows)
 
     def model(self) -> Trained:
-        """The model as it is now, not calibrated; its tensors are the training's own."""
-        return Trained(self.settings.architecture, self.inputs, self.network, self.table.weights)
+        """The model as of the newest epoch, not calibrated; its tensors are the training's own."""
+        network, table = self.network, self.table.weights
+        if self.average:
+            network, table = self.average.network, self.average.table
+        return Trained(self.settings.architecture, self.inputs, network, table)
 
     def _keep(self) -> None:
         self.state.add_up_loss(self.ranks)
@@ -145,6 +154,8 @@ class Training:
 
     def _tensors(self) -> dict[str, Tensor]:
         parts = {"layers": self.flat.state(), "table": self.table.state()}
+        if self.average:
+            parts["average"] = self.average.state()
         buffers = dict(self.network.named_buffers())
         return {
             **{f"{part}.{name}": t for part, own in parts.items() for name, t in own.items()},
@@ -159,6 +170,8 @@ class Training:
         tensors, told = found
         self.flat.load(_part(tensors, "layers"))
         self.table.load(_part(tensors, "table"))
+        if self.average:
+            self.average.load(_part(tensors, "average"))
         for name, buffer in self.network.named_buffers():
             buffer.copy_(tensors[f"buffers.{name}"])
         self.state = State.of(told)

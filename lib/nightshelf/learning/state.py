@@ -45,6 +45,11 @@ class State:
         """The state among the values of a checkpoint."""
         return State(**{own.name: told[own.name] for own in fields(State) if own.name in told})
 
+    @property
+    def setbacks(self) -> int:
+        """The epochs that were no better than the best before them."""
+        return sum(value <= max(self.values[:n]) for n, value in enumerate(self.values) if n)
+
     def is_over(self, epochs: int, patience: int) -> bool:
         """After so many epochs, or more than `patience` without a better value."""
         waited = len(self.values) - 1 - self.best_epoch if self.values else 0
