@@ -15,8 +15,13 @@ def is_positive(weights: Mapping[str, float], positive_rating: float) -> Column:
     `positive_rating`.
     """
     types = sorted(kind for kind, weight in weights.items() if weight > 0)
+    return F.col(EVENT_TYPE).isin(types) & is_for_its_item(positive_rating)
+
+
+def is_for_its_item(positive_rating: float) -> Column:
+    """Whether an event names an item and, where it is a rating, reaches `positive_rating`."""
     liked = (F.col(EVENT_TYPE) != "rating") | (F.col(RATING) >= positive_rating)
-    return F.col(EVENT_TYPE).isin(types) & F.col(ITEM).isNotNull() & liked
+    return F.col(ITEM).isNotNull() & liked
 
 
 def positive_events(weights: Mapping[str, float], positive_rating: float) -> Transform:

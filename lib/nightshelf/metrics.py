@@ -22,7 +22,9 @@ def metrics(
     weights: NDArray[Any],
     users: NDArray[Any],
 ) -> dict[str, float]:
-    """The figures of (B,) labels of 0 and 1, probabilities, weights and users' numbers.
+    """The figures of (B,) labels from 0 to 1, probabilities, weights and users' numbers.
+
+    A label in between is that of a row which stands for positives and negatives at once.
 
     rows, positives: counts. rate: the weighted share of positives. log_loss, ece (weighted) are
     absent where the weights are all 0. auc: that a positive's probability is above a negative's,
@@ -67,8 +69,14 @@ def roc_points(
 
 
 def _log_loss(y: Doubles, p: Doubles, w: Doubles) -> float:
+    return float(np.average(losses(y, p), weights=w))
+
+
+def losses(y: Doubles, p: Doubles) -> Doubles:
+    """(B,): the cross-entropy of labels from 0 to 1 and probabilities."""
     clipped = np.clip(p, CLIP, 1 - CLIP)
-    return float(np.average(-np.log(np.where(y > 0, clipped, 1 - clipped)), weights=w))
+    told: Doubles = -(y * np.log(clipped) + (1 - y) * np.log(1 - clipped))
+    return told
 
 
 def calibration(
@@ -106,7 +114,7 @@ def grouped_aucs(
 ) -> tuple[Doubles, Doubles, NDArray[Any]]:
     """The AUC, the summed weight and the number of each group that has both classes, in order.
 
-    (B,) labels of 0 and 1, scores, weights and numbers of groups, B above 0. A group's AUC counts,
+    (B,) labels from 0 to 1, scores, weights and numbers of groups, B above 0. A group's AUC counts,
     for each distinct score, the positives there times the negatives below and half of those beside
     them.
     """

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from nightshelf.behaviour.baskets import LARGEST, baskets, rules
 from nightshelf.behaviour.cohorts import cohorts
@@ -12,6 +13,8 @@ from nightshelf.behaviour.customers import customers
 from nightshelf.behaviour.funnel import funnel
 from nightshelf.behaviour.placed import placed
 from nightshelf.behaviour.sessions import paths, shapes
+from nightshelf.columns import Transform
+from nightshelf.config import FeedbackConfig
 from tests.conftest import Frame
 
 EVENTS = (
@@ -104,13 +107,20 @@ def by_user(frame: DataFrame) -> dict[str, dict[str, Any]]:
     return {r["user_id"]: r.asDict() for r in frame.collect()}
 
 
+def kinds(**weights: float) -> Transform:
+    """Customers, where nothing was rated."""
+    told = FeedbackConfig(weights=weights) if weights else FeedbackConfig()
+    rating = F.lit(None).cast("double")
+    return lambda events: events.withColumn("rating", rating).transform(customers(DS, 30, told))
+
+
 def test_customers_by_recency_frequency_and_money(frame: Frame) -> None:
     events = [
         event(f"u{n}", "a", "purchase", ago=10 * n + visit, price=float(10 - n), quantity=2)
         for n in range(5)
         for visit in range(5 - n)
     ]
-    told = by_user(log(frame, *events, event("looker", "a", "view")).transform(customers(DS, 30)))
+    told = by_user(log(frame, *events, event("looker", "a", "view")).transform(kinds()))
     assert set(told) == {f"u{n}" for n in range(5)}
     best, worst = told["u0"], told["u4"]
     assert (best["recency_days"], best["frequency"], best["monetary"]) == (0, 5, 100.0)
@@ -119,9 +129,19 @@ def test_customers_by_recency_frequency_and_money(frame: Frame) -> None:
     assert (best["kind"], worst["kind"]) == ("champion", "hibernating")
 
 
+def test_a_purchase_is_one_whatever_it_weighs_as_feedback(frame: Frame) -> None:
+    events = log(
+        frame, event("u", "a", "view", price=50.0), event("u", "a", "purchase", ago=3, price=2.0),
+        event("v", "a", "view", price=50.0), event("v", None, "purchase"),
+    )  # fmt: skip
+    told = by_user(events.transform(kinds(view=1.0)))
+    assert told.keys() == {"u"}
+    assert (told["u"]["recency_days"], told["u"]["monetary"]) == (3, 2.0)
+
+
 def test_what_a_large_order_costs(frame: Frame) -> None:
     order = event("u", "a", "purchase", price=9_999.5, quantity=2_000_000_000)
-    told = by_user(log(frame, order, order).transform(customers(DS, 30)))
+    told = by_user(log(frame, order, order).transform(kinds()))
     assert told["u"]["monetary"] == 2 * 9_999.5 * 2_000_000_000
 
 
@@ -133,7 +153,7 @@ def test_interest_drift_by_hand(frame: Frame) -> None:
         event("half", "a", "click", ago=40), event("half", "a", "click"),
         event("half", "c", "click"), event("late", "c", "click"),
     )  # fmt: skip
-    told = by_user(events.transform(customers(DS, 30)))
+    told = by_user(events.transform(kinds()))
     assert told["same"]["interest_drift"] == 0
     assert told["other"]["interest_drift"] == 1
     # (1, 0) and (1/2, 1/2) against (3/4, 1/4); from scipy's jensenshannon, squared, base 2.

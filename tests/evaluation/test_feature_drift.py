@@ -79,11 +79,28 @@ def test_events_beside_the_median_of_the_days_before(frame: Frame) -> None:
 
 def test_labels_of_impressions(frame: Frame) -> None:
     early = DS - timedelta(days=1)
-    samples = frame("origin string, labels map<string, double>, ds date", [
-        *[("impression", {"click": float(n < 2)}, early) for n in range(10)],
-        *[("impression", {"click": float(n < 3)}, DS) for n in range(10)],
-        ("uniform", {"click": 0.0}, DS), ("event", {"cart": 1.0}, DS),
+    samples = frame("origin string, labels map<string, double>, weight double, ds date", [
+        *[("impression", {"click": float(n < 2)}, 1.0, early) for n in range(10)],
+        *[("impression", {"click": float(n < 3)}, 1.0, DS) for n in range(10)],
+        ("uniform", {"click": 0.0}, 1.0, DS), ("event", {"cart": 1.0}, 1.0, DS),
     ])  # fmt: skip
     [row] = samples.transform(labels_moved(DS, 7)).collect()
     assert (row["subject"], row["name"], row["before"], row["now"]) == ("labels", "click", 10, 10)
     assert row["value"] == pytest.approx(0.5)
+
+
+def test_labels_of_impressions_that_stand_for_many_and_of_none(frame: Frame) -> None:
+    """Of one in ten impressions without a click that are kept: 1 of 11, and 1 of 21."""
+    early = DS - timedelta(days=1)
+    told = "origin string, labels map<string, double>, weight double, ds date"
+    rows = [
+        ("impression", {"click": 1.0, "cart": 1.0}, 1.0, early),
+        ("impression", {"click": 0.0, "cart": 0.0}, 10.0, early),
+        ("impression", {"click": 1.0, "cart": 0.0}, 1.0, DS),
+        *[("impression", {"click": 0.0, "cart": 0.0}, 10.0, DS)] * 2,
+    ]
+    moved = {
+        r["name"]: r["value"] for r in frame(told, rows).transform(labels_moved(DS, 7)).collect()
+    }
+    assert moved == {"click": pytest.approx(1 - 11 / 21), "cart": 1.0}
+    assert frame(told, rows[:2]).transform(labels_moved(DS, 7)).isEmpty()

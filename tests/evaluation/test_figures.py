@@ -180,6 +180,19 @@ def test_what_is_not_defined_is_null_with_a_reason(frame: Frame) -> None:
     assert ("cf", "all", "precision@5") not in found
 
 
+def test_bounds_are_of_those_who_count(frame: Frame) -> None:
+    """Of three users in a segment one wanted something: how sure its mean is, is not known."""
+    users = ("u", "v", "w")
+    lists = frame(LISTS, [(user, "a", 1, 0.9, "cf") for user in users])
+    outcomes = Outcomes(
+        frame(PAIRS, [("u", "a"), ("x", "b")]),
+        segments=frame("user_id string, segment string", [(user, "some") for user in users]),
+    )
+    items, nothing = frame(ITEMS, [("a", None, 1.0)]), frame(PAIRS, [])
+    row = told(lists, outcomes, items, nothing, (5,))["all", "some", "recall@5"]
+    assert (row["value"], row["n"], row["low"], row["high"]) == (1.0, 1, None, None)
+
+
 def plain(ranked: list[str], wanted: set[str], k: int) -> Mapping[str, float]:
     hits = [place for place, item in enumerate(ranked[:k], 1) if item in wanted]
     best = sum(1 / math.log2(place + 1) for place in range(1, min(len(wanted), k) + 1))

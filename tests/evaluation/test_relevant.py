@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from nightshelf.config import EvaluateConfig
-from nightshelf.evaluation.relevant import logged
+from nightshelf.config import EvaluateConfig, FeedbackConfig
+from nightshelf.evaluation.relevant import logged, relevant
 from tests.conftest import Frame
 
 EVENTS = (
@@ -34,3 +34,17 @@ def test_impressions_by_a_known_policy(frame: Frame) -> None:
         ("u", "a", 1, 2, pytest.approx(6.0), pytest.approx(4.0)),
         ("u", "a", 2, 1, pytest.approx(100.0), 0.0),
     ]
+
+
+def test_what_is_wanted_goes_by_the_types_of_events_and_not_by_their_weights(frame: Frame) -> None:
+    next_day = DAY + timedelta(days=1)
+    events = frame("user_id string, item_id string, event_type string, rating double, ds date", [
+        ("u", "a", "purchase", None, next_day), ("u", "a", "purchase", None, next_day),
+        ("u", None, "purchase", None, next_day), ("u", "b", "view", None, next_day),
+        ("u", "c", "purchase", None, DAY), ("u", "d", "rating", 5.0, next_day),
+        ("u", "e", "rating", 1.0, next_day), ("u", "f", "purchase", None, DAY + timedelta(days=3)),
+    ])  # fmt: skip
+    config = EvaluateConfig(horizon_days=2, event_types=("purchase", "rating"))
+    feedback = FeedbackConfig(weights={"view": 1.0}, positive_rating=4.0)
+    found = events.transform(relevant(config, feedback, DAY)).collect()
+    assert sorted(map(tuple, found)) == [("u", "a"), ("u", "d")]

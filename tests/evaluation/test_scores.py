@@ -14,7 +14,7 @@ from nightshelf.evaluation.scores import score_means
 from nightshelf.sending import send
 from tests.conftest import Frame
 
-ROWS = "segment string, bucket int, score double, label double"
+ROWS = "segment string, bucket int, score double, label double, weight double"
 LISTS = "user_id string, item_id string, rank int, score double, source string"
 PAIRS = "user_id string, item_id string"
 
@@ -30,7 +30,8 @@ def test_equals_scikit_learn_with_ties(frame: Frame) -> None:
     score = np.round(rng.beta(2, 8, 5_000), 2).clip(0.01, 0.99)
     label = (rng.random(5_000) < score).astype(float)
     rows = [
-        ("all", int(b), float(s), float(y)) for b, s, y in zip(bucket, score, label, strict=True)
+        ("all", int(b), float(s), float(y), 1.0)
+        for b, s, y in zip(bucket, score, label, strict=True)
     ]
     found = told(frame(ROWS, rows))
     auc = found["all", "auc"]
@@ -53,8 +54,17 @@ def test_equals_scikit_learn_with_ties(frame: Frame) -> None:
     assert sum(counts) == 5_000
 
 
+def test_one_bucket_tells_no_bounds(frame: Frame) -> None:
+    rows = [("few", 3, 0.5, 1.0, 1.0), ("few", 3, 0.4, 0.0, 1.0), ("few", 3, 0.6, 0.0, 1.0)]
+    found = told(frame(ROWS, rows))
+    for metric in ("auc", "log_loss"):
+        row = found["few", metric]
+        assert row["value"] is not None
+        assert (row["low"], row["high"]) == (None, None)
+
+
 def test_one_class_and_scores_that_are_no_probabilities(frame: Frame) -> None:
-    rows = [("all", 1, 0.5, 1.0), ("all", 2, 7.0, 1.0), ("new", 1, 0.5, 0.0)]
+    rows = [("all", 1, 0.5, 1.0, 1.0), ("all", 2, 7.0, 1.0, 1.0), ("new", 1, 0.5, 0.0, 1.0)]
     found = told(frame(ROWS, rows), probabilities=False)
     for segment in ("all", "new"):
         row = found[segment, "auc"]
@@ -72,13 +82,29 @@ def test_rows_that_users_saw_are_judged_where_the_source_tells(frame: Frame) -> 
     wanted = frame(PAIRS, [("u", "b"), ("w", "b")])
     facts = send(lists.sparkSession.sparkContext, NO_FACTS)
 
-    def labels(outcomes: Outcomes) -> list[tuple[float, float]]:
+    def labels(outcomes: Outcomes) -> list[tuple[float, float, float]]:
         rows = lists.transform(scored(outcomes, facts)).where("segment = 'all'")
-        return sorted((row["score"], row["label"]) for row in rows.collect())
+        return sorted((row["score"], row["label"], row["weight"]) for row in rows.collect())
 
-    assert labels(Outcomes(wanted)) == [(0.8, 1.0), (0.9, 0.0)]
+    assert labels(Outcomes(wanted)) == [(0.8, 1.0, 1.0), (0.9, 0.0, 1.0)]
     seen = f"{PAIRS}, shown bigint, clicked bigint, bought bigint"
     shown = frame(
-        seen, [("u", "a", 1, 1, 0), ("v", "a", 2, 0, 0), ("v", "z", 2, 2, 0), ("w", "b", 1, 1, 0)]
+        seen, [("u", "a", 4, 1, 0), ("v", "a", 2, 0, 0), ("v", "z", 2, 2, 0), ("w", "b", 1, 1, 0)]
     )
-    assert labels(Outcomes(wanted, shown)) == [(0.7, 0.0), (0.9, 1.0)]
+    assert labels(Outcomes(wanted, shown)) == [(0.7, 0.0, 2.0), (0.9, 0.25, 4.0)]
+
+
+def test_a_row_that_was_shown_often_counts_as_often(frame: Frame) -> None:
+    """As told row by row: ten looks at what is clicked one time in ten are as they should be."""
+    at_once = [("all", 1, 0.1, 0.1, 10.0), ("all", 2, 0.4, 0.5, 4.0), ("all", 3, 0.2, 0.0, 6.0)]
+    singly = [
+        ("all", bucket, score, float(n < round(label * weight)), 1.0)
+        for _, bucket, score, label, weight in at_once
+        for n in range(int(weight))
+    ]
+    one, other = (told(frame(ROWS, rows)) for rows in (at_once, singly))
+    assert one.keys() == other.keys()
+    for key, row in one.items():
+        for column in ("value", "low", "high", "n"):
+            assert row[column] == pytest.approx(other[key][column], abs=1e-12), (key, column)
+    assert one["all", "ece"]["value"] == pytest.approx((4 * 0.1 + 6 * 0.2) / 20)

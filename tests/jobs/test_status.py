@@ -1,9 +1,11 @@
 """What the status tells of a warehouse: published, run, failed."""
 
 import json
+from datetime import UTC, date, datetime
 
 import pytest
 
+from nightshelf.tables import OPS_JOB_RUNS
 from tests.jobs.conftest import Invoke, Shop
 
 
@@ -39,6 +41,16 @@ def test_the_status_tells_what_is_published_what_ran_and_what_failed(
     screen = invoke("status", *conf).out
     for shown in ("serving.recommendations", "The last run of each job", "Failed in the last"):
         assert shown in screen
+
+
+def test_a_night_that_failed_to_judge_earlier_lists_says_so(invoke: Invoke, nights: Shop) -> None:
+    now = datetime.now(UTC)
+    for job, day in (("evaluate", 17), ("recommend", 17), ("evaluate", 24)):
+        told = ("failed", 65, f"{job} of {day}", now, 1.0, 0, 0, "{}", "hash", "1")
+        nights.store.append_row(("night", job, date(2026, 11, day), *told), OPS_JOB_RUNS)
+    ended = invoke("status", "--conf-file", nights.conf, "--ds", "2026-11-24", "--json")
+    failures = json.loads(ended.out)["failures"]
+    assert {failure["message"] for failure in failures} == {"evaluate of 17", "evaluate of 24"}
 
 
 def test_old_lists_are_an_error_where_a_limit_is_given(invoke: Invoke, nights: Shop) -> None:

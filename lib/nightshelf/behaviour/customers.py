@@ -7,8 +7,20 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import CATEGORY, DS, EVENT_TYPE, PRICE, QUANTITY, SESSION, USER, Transform
+from nightshelf.columns import (
+    CATEGORY,
+    DS,
+    EVENT_TYPE,
+    ITEM,
+    PRICE,
+    QUANTITY,
+    SESSION,
+    USER,
+    Transform,
+)
+from nightshelf.config import FeedbackConfig
 from nightshelf.exact import exact_sum
+from nightshelf.feedback import is_positive
 
 GRADES: Final = 5
 KINDS: Final[Mapping[str, tuple[int, int]]] = {
@@ -18,24 +30,25 @@ KINDS: Final[Mapping[str, tuple[int, int]]] = {
 """The first whose least grades of recency and frequency a user has."""
 
 
-def customers(ds: date, drift_days: int) -> Transform:
-    """[positive events with category, up to ds] -> one row a user with what they did last:
+def customers(ds: date, drift_days: int, feedback: FeedbackConfig) -> Transform:
+    """[silver.events with category, up to ds] -> one row a user with what they did last:
 
     [user_id, recency_days, frequency, monetary, recency_grade, frequency_grade, monetary_grade,
-    kind, interest_drift]. Purchases count where the shop tells of any, else all positive events:
-    recency_days since the last; frequency, the sessions with one; monetary, their prices times
-    quantities, null where no price is told. Grades (Hughes, Strategic Database Marketing, 1994) go
-    from 1 to 5 by the users' quintiles, 5 for the latest, the most and the dearest. kind: KINDS.
+    kind, interest_drift]. Purchases count where the shop tells of any, whatever they weigh, else
+    all events that speak for their item: recency_days since the last; frequency, the sessions with
+    one; monetary, their prices times quantities, null where no price is told. Grades (Hughes,
+    Strategic Database Marketing, 1994) go from 1 to 5 by the users' quintiles, 5 for the latest,
+    the most and the dearest. kind: KINDS.
     interest_drift: how far the categories of the last `drift_days` are from those before, by the
     divergence of Jensen and Shannon in bits: 0 the same, 1 all others; null without either.
     """
 
-    def transform(positives: DataFrame) -> DataFrame:
-        bought = positives.where(F.col(EVENT_TYPE) == "purchase")
-        tells = bought.limit(1).agg(F.count("*").alias("tells"))
-        deeds = positives.crossJoin(F.broadcast(tells)).where(
-            (F.col("tells") == 0) | (F.col(EVENT_TYPE) == "purchase")
-        )
+    def transform(events: DataFrame) -> DataFrame:
+        positives = events.where(is_positive(feedback.weights, feedback.positive_rating))
+        bought = events.where((F.col(EVENT_TYPE) == "purchase") & F.col(ITEM).isNotNull())
+        is_told = F.broadcast(bought.limit(1).agg((F.count("*") > 0).alias("is_told")))
+        others = positives.crossJoin(is_told).where("NOT is_told").drop("is_told")
+        deeds = bought.unionByName(others)
         paid = F.col(PRICE) * F.coalesce(QUANTITY, F.lit(1))
         each = deeds.groupBy(USER).agg(
             F.date_diff(F.lit(ds), F.max(DS)).alias("recency_days"),

@@ -8,11 +8,19 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, Row, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from nightshelf.columns import CATEGORIES, DS, EVENT_TYPE, EVENT_TYPES, NUMBERS, Transform
+from nightshelf.columns import (
+    CATEGORIES,
+    DS,
+    EVENT_TYPE,
+    EVENT_TYPES,
+    NUMBERS,
+    WEIGHT,
+    Transform,
+)
 from nightshelf.evaluation.drift import BINS, divergence, psi
 
 ROWS: Final = pa.schema(
@@ -161,8 +169,9 @@ def events_moved(ds: date, days: int) -> Transform:
 def labels_moved(ds: date, days: int) -> Transform:
     """[gold.samples] -> [ROWS]: of each label, |rate of ds / the rate of the days before - 1|.
 
-    Of samples of impressions alone: where negatives are drawn, their number is ours. before, now:
-    samples. Nothing where either time has no positive.
+    Of samples of impressions alone: where negatives are drawn, their number is ours; each counts as
+    many as it stands for. before, now: samples. Nothing where one of both times has none, or the
+    days before have no positive.
     """
 
     def transform(samples: DataFrame) -> DataFrame:
@@ -171,18 +180,23 @@ def labels_moved(ds: date, days: int) -> Transform:
         some = samples.where(
             (F.col("origin") == "impression") & F.col(DS).between(since, F.lit(ds))
         )
-        each = some.select(is_now.alias("is_now"), F.explode("labels").alias("name", "label"))
-        rate_now = F.avg(F.when(F.col("is_now"), F.col("label")))
-        rate_then = F.avg(F.when(~F.col("is_now"), F.col("label")))
+        each = some.select(
+            is_now.alias("is_now"), WEIGHT, F.explode("labels").alias("name", "label")
+        )
+
+        def rate(of: Column) -> Column:
+            weight = F.when(of, F.col(WEIGHT))
+            return F.sum(weight * F.col("label")) / F.sum(weight)
+
         return (
             each.groupBy("name")
             .agg(
-                rate_now.alias("rate_now"),
-                rate_then.alias("rate_then"),
+                rate(F.col("is_now")).alias("rate_now"),
+                rate(~F.col("is_now")).alias("rate_then"),
                 F.count_if(~F.col("is_now")).alias("before"),
                 F.count_if("is_now").alias("now"),
             )
-            .where("rate_now > 0 AND rate_then > 0")
+            .where("rate_now >= 0 AND rate_then > 0")
             .select(
                 F.lit("labels").alias("subject"),
                 "name",

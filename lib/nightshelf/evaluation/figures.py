@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructField, StructType
 
-from nightshelf.columns import ITEM, NEW_USER, RANK, SCORE, SEGMENT, SOURCE, USER, Transform
+from nightshelf.columns import ITEM, NEW_USER, RANK, SCORE, SEGMENT, SOURCE, USER, WEIGHT, Transform
 from nightshelf.evaluation.facts import NO_FACTS, Facts
 from nightshelf.evaluation.judged import Judged
 from nightshelf.evaluation.list_metrics import METRICS, Ratio
@@ -40,6 +40,7 @@ SCORED: Final = StructType(
         StructField("bucket", INT),
         StructField(SCORE, DOUBLE),
         StructField("label", DOUBLE),
+        StructField(WEIGHT, DOUBLE),
     ]
 )
 OF_SOURCE: Final = ("share", "precision", "click_through", "conversion")
@@ -84,12 +85,13 @@ def figures(outcomes: Outcomes, facts: Broadcast[Facts], ks: Sequence[int]) -> T
 
 
 def scored(outcomes: Outcomes, facts: Broadcast[Facts], share: float = 1.0) -> Transform:
-    """[user_id, item_id, rank, score, source] lists -> [segment, bucket, score, label].
+    """[user_id, item_id, rank, score, source] lists -> [segment, bucket, score, label, weight].
 
     A row of a list and segment of its user, label 1 where the user wanted the item. Of users with a
-    list of their own, since no model scored that of `__new__`, who wanted anything; only of the
-    rows that users saw, and label 1 where that led to a click, where the source tells of any. Of a
-    share of the buckets alone where there are too many rows.
+    list of their own, since no model scored that of `__new__`, who wanted anything. Where the
+    source tells what users saw, of the rows that they did: weight, how often; label, the share of
+    these that led to a click, which is what a score is the probability of. Of a share of the
+    buckets alone where there are too many rows.
     """
     seen = outcomes.shown is not None
 
@@ -98,7 +100,8 @@ def scored(outcomes: Outcomes, facts: Broadcast[Facts], share: float = 1.0) -> T
         lists = people.judged()
         judged = lists.shown > 0 if seen else lists.wanted[lists.owner] > 0
         lists = lists.where(judged & people.listed[lists.owner])
-        label = lists.clicked > 0 if seen else lists.hit
+        weight = lists.shown if seen else np.ones(len(lists.owner))
+        label = lists.clicked / lists.shown if seen else lists.hit
         users, code, segments = people.segments()
         chosen = people.buckets()[users] < share * BUCKETS
         rows, pair = _joined(lists.owner, users[chosen], lists.users)
@@ -108,6 +111,7 @@ def scored(outcomes: Outcomes, facts: Broadcast[Facts], share: float = 1.0) -> T
                 "bucket": pa.array(people.buckets()[lists.owner[rows]].astype(np.int32)),
                 SCORE: pa.array(lists.score[rows]),
                 "label": pa.array(label[rows].astype(np.float64)),
+                WEIGHT: pa.array(weight[rows].astype(np.float64)),
             }
         )
 

@@ -61,11 +61,16 @@ class Buckets:
         return _quotient(draws @ self.sums, draws @ self.weights)
 
 
-def bounds(drawn: Floats) -> tuple[Floats, Floats]:
-    """(M,) and (M,): where the middle 95 % of the draws (R, M) begin and end; NaN without any."""
+def bounds(drawn: Floats, *drawn_from: Buckets) -> tuple[Floats, Floats]:
+    """(M,) and (M,): where the middle 95 % of the draws (R, M) begin and end.
+
+    NaN where fewer than two buckets, of which the draws are, have anything to count.
+    """
     low, high = np.full((2, drawn.shape[1]), np.nan)
-    some = ~np.isnan(drawn).all(axis=0)
-    low[some], high[some] = np.nanquantile(drawn[:, some], (LOW, HIGH), axis=0)
+    counted = np.any([buckets.weights > 0 for buckets in drawn_from], axis=0)
+    some = (np.count_nonzero(counted, axis=0) > 1) & ~np.isnan(drawn).all(axis=0)
+    if some.any():
+        low[some], high[some] = np.nanquantile(drawn[:, some], (LOW, HIGH), axis=0)
     return low, high
 
 
@@ -73,17 +78,15 @@ def means(ks: Sequence[int], replicates: int) -> Transform:
     """[sums of `figures`] -> [metric, source, segment, value, low, high, n, why].
 
     n: what the mean is over: users, or rows shown. low and high hold the middle 95 % of so many
-    draws, null where all users are in one bucket. value is null where the metric is not defined,
-    and `why` says so; of a source's rows such metrics are left out.
+    draws, null where all that count are in one bucket. value is null where the metric is not
+    defined, and `why` says so; of a source's rows such metrics are left out.
     """
 
     def task(rows: pa.Table) -> pa.Table:
         source, segment = (rows.column(name)[0].as_py() for name in (SOURCE, SEGMENT))
         buckets = Buckets.of(rows)
         values, counts = buckets.means(), buckets.weights.sum(axis=0)
-        low, high = np.full((2, len(values)), np.nan)
-        if len(buckets.sums) > 1:
-            low, high = bounds(buckets.drawn(replicates))
+        low, high = bounds(buckets.drawn(replicates), buckets)
         metrics = names(ks, source)
         kept = np.flatnonzero((counts > 0) | (source == ALL))
         whys = [None if counts[n] else METRICS[metrics[n].split("@")[0]].undefined for n in kept]
@@ -122,9 +125,7 @@ def differences(ks: Sequence[int], replicates: int) -> Transform:
         metrics = names(ks, source)
         a, b = paired(rows, len(metrics))
         values, others = a.means(), b.means()
-        low, high = np.full((2, len(metrics)), np.nan)
-        if len(a.sums) > 1:
-            low, high = bounds(b.drawn(replicates) - a.drawn(replicates))
+        low, high = bounds(b.drawn(replicates) - a.drawn(replicates), a, b)
         kept = np.flatnonzero(~np.isnan(values) & ~np.isnan(others))
         return pa.table(
             {

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TYPE, ITEM, POSITION, PROPENSITY, USER, WEIGHT, Transform
 from nightshelf.config import EvaluateConfig, FeedbackConfig
-from nightshelf.feedback import positive_events
+from nightshelf.feedback import is_for_its_item
 
 
 def last_day(config: EvaluateConfig, ds: date) -> date:
@@ -23,11 +23,14 @@ def _later(config: EvaluateConfig, ds: date) -> Transform:
 
 
 def relevant(config: EvaluateConfig, feedback: FeedbackConfig, ds: date) -> Transform:
-    """[silver.events] -> [user_id, item_id], each pair once: wanted after ds, up to `last_day`."""
+    """[silver.events] -> [user_id, item_id], each pair once: wanted after ds, up to `last_day`.
+
+    By events of `event_types`, whatever they weigh as feedback.
+    """
     return lambda events: (
         events.transform(_later(config, ds))
         .where(F.col(EVENT_TYPE).isin(*config.event_types))
-        .transform(positive_events(feedback.weights, feedback.positive_rating))
+        .where(is_for_its_item(feedback.positive_rating))
         .select(USER, ITEM)
         .distinct()
     )

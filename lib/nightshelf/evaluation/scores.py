@@ -9,12 +9,11 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from nightshelf.columns import SCORE, SEGMENT, SOURCE, Transform
+from nightshelf.columns import SCORE, SEGMENT, SOURCE, WEIGHT, Transform
 from nightshelf.evaluation.intervals import SCHEMA, Buckets, bounds, nullable
 from nightshelf.evaluation.people import ALL
-from nightshelf.metrics import CLIP, calibration, metrics, roc_points
+from nightshelf.metrics import calibration, losses, metrics, roc_points
 
 LABEL: Final = "label"
 SCALARS: Final = ("auc", "log_loss", "ece")
@@ -27,19 +26,20 @@ Row = tuple[str, float | None, float | None, float | None, int, str | None]
 
 
 def score_means(replicates: int, probabilities: bool) -> Transform:
-    """[segment, bucket, score, label] -> [metric, source, segment, value, low, high, n, why].
+    """[segment, bucket, score, label, weight] -> rows of `intervals.SCHEMA`.
 
-    auc; log_loss and ece (15 bins of equal weight), where the scores are probabilities. Of the
-    segment `all` the curves too: true_positives@<share of false ones>, and predicted@<bin> and
-    observed@<bin>. The rows of a segment, 28 bytes each, are held by one task.
+    n: the sum of weights. auc; log_loss and ece (15 bins of equal weight), where the scores are
+    probabilities. Of the segment `all` the curves too: true_positives@<share of false ones>, and
+    predicted@<bin> and observed@<bin>. The rows of a segment, 36 bytes each, are held by one task.
     """
 
     def task(rows: pa.Table) -> pa.Table:
         segment = rows.column(SEGMENT)[0].as_py()
-        bucket, score, label = (rows.column(name).to_numpy() for name in ("bucket", SCORE, LABEL))
-        told = list(_scalars(bucket, score, label, replicates, probabilities))
+        bucket = rows.column("bucket").to_numpy()
+        score, label, weight = (rows.column(name).to_numpy() for name in (SCORE, LABEL, WEIGHT))
+        told = list(_scalars(bucket, score, label, weight, replicates, probabilities))
         if segment == ALL:
-            told.extend(_curves(score, label, probabilities))
+            told.extend(_curves(score, label, weight, probabilities))
         names, values, lows, highs, counts, whys = zip(*told, strict=True)
         return pa.table(
             {
@@ -58,50 +58,54 @@ def score_means(replicates: int, probabilities: bool) -> Transform:
 
 
 def _scalars(
-    bucket: NDArray[np.int32], score: Doubles, label: Doubles, replicates: int, probabilities: bool
+    bucket: NDArray[np.int32],
+    score: Doubles,
+    label: Doubles,
+    weight: Doubles,
+    replicates: int,
+    probabilities: bool,
 ) -> Iterator[Row]:
-    ones = np.ones(len(label))
-    told = metrics(label, score, ones, np.zeros(len(label), np.int64))
-    n = len(label)
+    told = metrics(label, score, weight, np.zeros(len(label), np.int64))
+    n = round(weight.sum())
     auc = told.get("auc")
     if auc is None:
         yield "auc", None, None, None, n, ONE_CLASS
     else:
-        low, high = _auc_bounds(bucket, score, label, auc, replicates)
+        low, high = _auc_bounds(bucket, score, label, weight, auc, replicates)
         yield "auc", auc, low, high, n, None
     if not probabilities:
         yield "log_loss", None, None, None, n, NO_PROBABILITIES
         yield "ece", None, None, None, n, NO_PROBABILITIES
         return
-    clipped = np.clip(score, CLIP, 1 - CLIP)
-    losses = -np.log(np.where(label > 0, clipped, 1 - clipped))
-    drawn = _buckets(bucket, losses[:, None], ones[:, None]).drawn(replicates)
-    low, high = (float(bound[0]) for bound in bounds(drawn))
+    buckets = _buckets(bucket, (weight * losses(label, score))[:, None], weight[:, None])
+    low, high = (float(bound[0]) for bound in bounds(buckets.drawn(replicates), buckets))
     yield "log_loss", told["log_loss"], low, high, n, None
     yield "ece", told["ece"], None, None, n, None
 
 
 def _auc_bounds(
-    bucket: NDArray[np.int32], score: Doubles, label: Doubles, auc: float, replicates: int
+    bucket: NDArray[np.int32],
+    score: Doubles,
+    label: Doubles,
+    weight: Doubles,
+    auc: float,
+    replicates: int,
 ) -> tuple[float, float]:
     """Of the area's linear part, a mean over positives and one over negatives.
 
     A positive is placed by the share of negatives below it and a negative by that of positives
     above, ties half (DeLong et al. 1988); users may have several rows (Obuchowski 1997).
     """
-    is_positive = label > 0
-    positives, negatives = np.count_nonzero(is_positive), np.count_nonzero(~is_positive)
-    overall = rankdata(score)
-    own = np.empty(len(score))
-    own[is_positive], own[~is_positive] = (
-        rankdata(score[is_positive]),
-        rankdata(score[~is_positive]),
-    )
-    below = overall - own
-    placed = np.where(is_positive, below / negatives, 1 - below / positives)
-    sides = np.column_stack([is_positive, ~is_positive]).astype(np.float64)
-    drawn = _buckets(bucket, placed[:, None] * sides, sides).drawn(replicates)
-    low, high = bounds((drawn.sum(axis=1, keepdims=True) - auc).clip(0, 1))
+    _, place = np.unique(score, return_inverse=True)
+    sides = np.column_stack([weight * label, weight * (1 - label)])
+    positives, negatives = (np.bincount(place, side) for side in sides.T)
+    below = (np.cumsum(negatives) - negatives / 2) / negatives.sum()
+    above = 1 - (np.cumsum(positives) - positives / 2) / positives.sum()
+    buckets = _buckets(bucket, sides * np.column_stack([below, above])[place], sides)
+    drawn = buckets.drawn(replicates).sum(axis=1, keepdims=True)
+    # The draws are one column of what two are counted for.
+    counted = Buckets(buckets.sums, buckets.weights.sum(axis=1, keepdims=True))
+    low, high = bounds((drawn - auc).clip(0, 1), counted)
     return float(low[0]), float(high[0])
 
 
@@ -115,15 +119,15 @@ def _buckets(bucket: NDArray[np.int32], values: Doubles, weights: Doubles) -> Bu
     return Buckets(sums.astype(np.float64), counts.astype(np.float64))
 
 
-def _curves(score: Doubles, label: Doubles, probabilities: bool) -> Iterator[Row]:
-    ones, n = np.ones(len(label)), len(label)
-    points = roc_points(label, score, ones)
+def _curves(score: Doubles, label: Doubles, weight: Doubles, probabilities: bool) -> Iterator[Row]:
+    n = round(weight.sum())
+    points = roc_points(label, score, weight)
     if points:
         false, true = map(np.array, zip(*points, strict=True))
         for at in np.linspace(0, 1, ROC_POINTS):
             value = float(np.interp(at, false, true))
             yield f"true_positives@{at:.2f}", value, None, None, n, None
     if probabilities:
-        for place, (predicted, observed, weight) in enumerate(calibration(label, score, ones), 1):
-            yield f"predicted@{place}", predicted, None, None, int(weight), None
-            yield f"observed@{place}", observed, None, None, int(weight), None
+        for place, (predicted, observed, of) in enumerate(calibration(label, score, weight), 1):
+            yield f"predicted@{place}", predicted, None, None, round(of), None
+            yield f"observed@{place}", observed, None, None, round(of), None

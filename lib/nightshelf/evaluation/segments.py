@@ -13,7 +13,7 @@ from nightshelf.exact import exact_sum
 ACTIVITY: Final[Mapping[str, int]] = {"many": 10, "some": 3, "few": 1}
 """At least so many different items wanted."""
 TENURE_DAYS: Final[Mapping[str, int]] = {"years": 365, "months": 30, "weeks": 7, "days": 0}
-"""At least so many days since the first event."""
+"""At least so many days since the first event that spoke for an item."""
 PRICE_LEVEL: Final[Mapping[str, float]] = {"high": 2 / 3, "middle": 1 / 3, "low": 0.0}
 """At least so much of the catalogue is cheaper than what is wanted, on average."""
 OTHER: Final = "other"

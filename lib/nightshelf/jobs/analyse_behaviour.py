@@ -12,7 +12,6 @@ from nightshelf.behaviour.funnel import funnel
 from nightshelf.behaviour.placed import placed
 from nightshelf.behaviour.sessions import paths, shapes
 from nightshelf.columns import DS
-from nightshelf.feedback import positive_events
 from nightshelf.jobs.shop import shop_as_of
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -31,21 +30,20 @@ TABLES = (FUNNELS, COHORTS, SESSION_SHAPES, CATEGORY_PATHS, CUSTOMERS, BASKET_RU
 
 def run(run: Run) -> None:
     """Publishes what shoppers did up to ds."""
-    config, feedback = run.config.behaviour, run.config.feedback
+    config = run.config.behaviour
     if not config.enabled:
         raise Skipped("behaviour.enabled is false")
     shop = shop_as_of(run, run.ds)
     events = shop.events.transform(placed(shop.items)).persist()  # read six times
     run.rows_in = events.count()
     recent = events.where(_last(run, config.window_days))
-    positives = events.transform(positive_events(feedback.weights, feedback.positive_rating))
     bought = events.where(_last(run, config.basket_days)).transform(baskets).persist()
     found = {
         FUNNELS: recent.transform(funnel),
         COHORTS: shop.events.transform(cohorts(run.ds, config.cohort_weeks)),
         SESSION_SHAPES: recent.transform(shapes),
         CATEGORY_PATHS: recent.transform(paths(config.paths)),
-        CUSTOMERS: positives.transform(customers(run.ds, config.drift_days)),
+        CUSTOMERS: events.transform(customers(run.ds, config.drift_days, run.config.feedback)),
         BASKET_RULES: rules(
             bought, config.basket_least, config.basket_confidence, config.basket_rules
         ),

@@ -19,7 +19,7 @@ from nightshelf.evaluation.feature_drift import (
     labels_moved,
     values_told,
 )
-from nightshelf.runs import Job, Run, Skipped
+from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import DRIFT, ITEM_FEATURES, SAMPLES, SILVER_EVENTS, USER_FEATURES, Table
 
@@ -31,7 +31,9 @@ def run(run: Run) -> None:
     is learnt from it, and readers keep their lists.
     """
     if not run.config.drift.enabled:
-        raise Skipped("drift.enabled is false")
+        # Done, not skipped: what a schedule runs after a skipped job is skipped as well.
+        run.tell(drift="drift.enabled is false")
+        return
     names = [column.name for column in DRIFT.columns]
     rows = reduce(DataFrame.unionByName, _moved(run)).withColumns(
         {DS: F.lit(run.ds), "limit_value": _limit(run)}

@@ -2,11 +2,12 @@
 
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from rich.console import Console
 
 from nightshelf.columns import DS
+from nightshelf.config import Config
 from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.exposure import exposure
 from nightshelf.evaluation.figures import scored
@@ -47,6 +48,12 @@ def run(run: Run) -> None:
     if not run.dry_run:
         ks = run.config.evaluate.ks
         show_evaluation(run.read(GOLD_EVALUATION, on=run.ds), ks[len(ks) // 2], Console())
+
+
+def night(config: Config) -> Column:
+    """The night that a row of [ops.job_runs] belongs to: it judges lists of an earlier day."""
+    days = F.when(F.col("job") == JOB.name, config.evaluate.horizon_days).otherwise(0)
+    return F.date_add(DS, days)
 
 
 def _judged(run: Run, lists: DataFrame, by: Judge, name: str) -> DataFrame:

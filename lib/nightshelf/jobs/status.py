@@ -12,6 +12,7 @@ from rich.console import Console
 
 from nightshelf.columns import DS, RUN_ID
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
+from nightshelf.jobs.evaluate import night
 from nightshelf.jobs.printed import grid
 from nightshelf.jobs.serving import SERVED
 from nightshelf.runs import Run
@@ -72,7 +73,7 @@ def _failures(run: Run) -> list[Row]:
     first = run.ds - timedelta(days=DAYS - 1)
     return (
         runs.withColumn("repaired", F.coalesce(well > F.col("started"), F.lit(False)))
-        .where((F.col("status") == "failed") & (F.col(DS) >= F.lit(first)))
+        .where((F.col("status") == "failed") & (night(run.config) >= F.lit(first)))
         .orderBy(F.desc("started"))
         .collect()
     )

@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, EVENT_TYPE, MODEL_ID, RUN_ID
+from nightshelf.columns import DS, EVENT_TYPE, MODEL_ID
 from nightshelf.errors import DataQualityError
+from nightshelf.jobs.evaluate import night
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, bars, lines
 from nightshelf.runs import Run
@@ -19,10 +20,9 @@ DAYS: Final = 30
 
 
 def steps(run: Run) -> Section:
-    """Each job's last run for ds, and those of the same night for earlier days."""
-    runs = run.read(OPS_JOB_RUNS, until=run.ds)
-    nights = runs.where(F.col(DS) == F.lit(run.ds)).select(RUN_ID).distinct()
-    rows = runs.join(F.broadcast(nights), RUN_ID, "left_semi").orderBy("started").collect()
+    """The last run of each job in the night of ds; `evaluate` judges lists of an earlier day."""
+    runs = run.read(OPS_JOB_RUNS, until=run.ds).where(night(run.config) == F.lit(run.ds))
+    rows = runs.orderBy("started").collect()
     last = {row["job"]: row for row in rows}
     if not last:
         return Section("steps", "What ran", [Note(f"No run of {run.ds} is recorded.")])

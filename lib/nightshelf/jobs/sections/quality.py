@@ -7,7 +7,10 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, SEGMENT, SOURCE
+from nightshelf.evaluation.exposure import EXPOSURE
+from nightshelf.evaluation.list_metrics import METRICS
 from nightshelf.evaluation.people import ALL
+from nightshelf.evaluation.scores import SCALARS
 from nightshelf.jobs.evaluate import NIGHTSHELF
 from nightshelf.jobs.sections.nights import DAYS, none_where
 from nightshelf.report.page import Block, Note, Plot, Section, Table
@@ -87,13 +90,8 @@ def over_time(judged: Judged) -> Section:
 
 
 def _all_metrics(judged: Judged, day: date) -> Table:
-    metrics = sorted(
-        {
-            metric
-            for d, _, metric in judged.cells
-            if d == day and ("@" not in metric or metric.endswith(f"@{judged.k}"))
-        }
-    )
+    told = {*(f"{name}@{judged.k}" for name in (*METRICS, *EXPOSURE)), *SCALARS}
+    metrics = sorted({metric for d, _, metric in judged.cells if d == day and metric in told})
     rows = []
     for metric in metrics:
         cells = [judged.cells.get((day, model, metric)) for model in judged.models]
