@@ -86,8 +86,8 @@ with DAG(
     [ingest, texts] >> build_item_cf
     [ingest, texts] >> build_features
     build_item_cf >> build_samples >> [train_towers, train_ctr]
-    [ingest, features] >> check_drift >> [train_towers, train_ctr]
+    [ingest, features] >> check_drift >> [train_towers, train_ctr, train_text]
     [build_item_cf, check_drift, models] >> recommend
     [ingest, samples] >> train_text
-    [build_search_index, search_models] >> rank_search
+    [build_search_index, check_drift, search_models] >> rank_search
     [recommend, rank_search, analyse_behaviour, evaluate] >> report

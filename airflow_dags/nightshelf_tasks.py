@@ -175,10 +175,22 @@ class NightshelfJob(SparkSubmitOperator):
 
 @contextlib.contextmanager
 def _status_uri(job: str) -> Iterator[str]:
-    """Where one try of a job tells how it ended: a local file, or below NIGHTSHELF_STATUS_ROOT."""
+    """Where one try of a job tells how it ended: a local file, or below NIGHTSHELF_STATUS_ROOT.
+
+    Raises JobFailedError where Airflow could not read what the job writes there.
+    """
     name = f"{job}-{uuid.uuid4().hex}.json"
     if STATUS_ROOT:
-        yield f"{STATUS_ROOT.rstrip('/')}/{name}"
+        uri = f"{STATUS_ROOT.rstrip('/')}/{name}"
+        try:
+            _ = storage_path(uri).fs
+        except (ImportError, ValueError) as error:
+            raise JobFailedError(
+                f"NIGHTSHELF_STATUS_ROOT {STATUS_ROOT}: Airflow reads no such storage "
+                f"({first_line(error)}); expected a mounted folder, or storage that a provider of "
+                "Airflow knows, such as s3a://, gs:// or abfs://"
+            ) from None
+        yield uri
     else:
         with tempfile.TemporaryDirectory(prefix="nightshelf-") as folder:
             yield f"{folder}/{name}"

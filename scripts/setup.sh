@@ -29,33 +29,32 @@ java_major() { # 17 for 17.0.15, 8 for 1.8.0
   "$java" -version 2>&1 | sed -n '1s/.*version "\(1\.\)\{0,1\}\([0-9]*\).*/\2/p'
 }
 
-# Prints what is missing, one `what|Debian package|Homebrew package` a line.
+# Prints what is missing, one `what|Debian package` a line.
 missing_parts() {
   local python major
   major=$(java_major || true)
-  [ "${major:-0}" -ge 17 ] || echo "Java 17 or newer (found ${major:-none})|openjdk-17-jre-headless|openjdk@17"
-  command -v g++ >/dev/null || echo "g++ (a C++ compiler)|g++|gcc"
-  command -v make >/dev/null || echo "make|make|make"
+  [ "${major:-0}" -ge 17 ] || echo "Java 17 or newer (found ${major:-none})|openjdk-17-jre-headless"
+  command -v g++ >/dev/null || echo "g++ (a C++ compiler)|g++"
+  command -v make >/dev/null || echo "make|make"
   python=$(find_python)
   if [ -z "$python" ]; then
-    echo "Python 3.11|python3.11 python3.11-venv python3.11-dev|python@3.11"
+    echo "Python 3.11|python3.11 python3.11-venv python3.11-dev"
     return
   fi
-  "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "Python's venv module|python3.11-venv|python@3.11"
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "Python's venv module|python3.11-venv"
   "$python" -c 'import os, sysconfig
 os.stat(os.path.join(sysconfig.get_paths()["include"], "Python.h"))' 2>/dev/null ||
-    echo "Python's C headers|python3.11-dev|python@3.11"
+    echo "Python's C headers|python3.11-dev"
 }
 
 check_parts() {
-  local parts debian brew
+  local parts debian
+  [ "$(uname -s)" = Linux ] || fail "expected Linux, found $(uname -s): the locked packages have no builds for it; use a container or a virtual machine"
   parts=$(missing_parts)
   [ -n "$parts" ] || return 0
   debian=$(cut -d'|' -f2 <<<"$parts" | xargs)
-  brew=$(cut -d'|' -f3 <<<"$parts" | sort -u | xargs)
   say "missing: $(cut -d'|' -f1 <<<"$parts" | paste -sd';' | sed 's/;/; /g')"
   say "Debian/Ubuntu: apt-get install -y $debian"
-  say "macOS:         brew install $brew"
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "installing them with apt-get"
     # shellcheck disable=SC2086 (a list of packages)

@@ -179,6 +179,19 @@ def test_a_late_delivery_is_waited_for_and_then_named(ended: str, trial: Airflow
     assert "data/2026-01-06/_SUCCESS: nothing there after 0:00:03" in told.stdout
 
 
+def test_storage_that_airflow_cannot_read_is_refused_before_the_job(
+    ended: str, trial: Airflow
+) -> None:
+    where = {"NIGHTSHELF_STATUS_ROOT": "hdfs://namenode:8020/status"}
+    plan(trial)
+    told = replace(trial, environment=trial.environment | where).night("trial", "2026-01-07")
+    assert (
+        "NIGHTSHELF_STATUS_ROOT hdfs://namenode:8020/status: Airflow reads no such" in told.stdout
+    )
+    assert trial.states("trial", "2026-01-07")["published"] == ("failed", 1)
+    assert tries(trial, "published") == []
+
+
 def test_a_day_that_is_not_over_is_not_run(ended: str, trial: Airflow) -> None:
     plan(trial)
     trial.night("trial", "2999-12-31")

@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = ROOT / "scripts" / "setup.sh"
-TOOLS = ("bash", "echo", "sed", "cut", "xargs", "paste", "sort", "id", "dirname", "cat", "sh")
+TOOLS = (
+    "bash", "echo", "sed", "cut", "xargs", "paste", "sort", "id", "dirname", "cat", "sh", "uname",
+)  # fmt: skip
 
 
 def test_all_missing_parts_are_named_at_once_with_the_line_that_installs_them(
@@ -38,7 +40,18 @@ def test_all_missing_parts_are_named_at_once_with_the_line_that_installs_them(
         "apt-get install -y openjdk-17-jre-headless g++ make python3.11 python3.11-venv "
         "python3.11-dev" in ended.stderr
     )
-    assert "brew install" in ended.stderr
+
+
+def test_another_system_is_refused_before_anything(tmp_path: Path) -> None:
+    uname = tmp_path / "uname"
+    uname.write_text("#!/bin/sh\necho Darwin\n")
+    uname.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ended = subprocess.run(
+        ["bash", str(SETUP), "check"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("setup: expected Linux, found Darwin: ")
 
 
 def test_an_old_java_is_no_java(tmp_path: Path) -> None:
