@@ -91,7 +91,7 @@ def _planned(run: Run, samples: DataFrame, sides: Sides, deals: list[Deal]) -> E
     there |= {vector.name for vector in vectors}
     train = samples.where(F.col("split") == "train")
     if not train.where(F.col(POSITION).isNotNull()).isEmpty():
-        there.add(POSITION)
+        there |= {field.column for field in fields if field.source == "context"}
     if ITEMS in there and has_history(sides.users):
         there |= {field.column for field in fields if field.source == "history"}
     return planned(
