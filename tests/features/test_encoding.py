@@ -73,6 +73,18 @@ def of_users(*names: str) -> list[FieldConfig]:
     return [FieldConfig(source="user", kind="categorical", name=name) for name in names]
 
 
+def test_the_texts_numbers_are_found_beside_an_attribute_of_that_name() -> None:
+    item = FieldConfig(source="item", kind="vector", name="text")
+    fields = declared([*of_users("text"), item])
+    told = planned(
+        fields, {}, [Vector("item_text", 3, "text:a")],
+        tasks=("click",), buckets=4, length=3, favourites=2, half_life_days=None,
+    )  # fmt: skip
+    assert told.reads("text")
+    assert told.numbers_of("text") == slice(0, 3)
+    assert not encoding().reads("text")
+
+
 def test_columns_can_be_read_whatever_the_names(tmp_path: Path) -> None:
     names = ("age:token", "home-town", "class", "_seen", "1st", "größe", "größe (cm)")
     columns = [field.column for field in declared(of_users(*names))]
