@@ -66,8 +66,9 @@ def two_towers(run: Run) -> TwoTowers | None:
         found = model.model_in_use(run, TWO_TOWER)
         if found is None:
             return None
-        model.check_features(run)
-        return TwoTowers.of(*found)
+        towers = TwoTowers.of(*found)
+        model.check_features(run, towers.encoding)
+        return towers
     except NightshelfError as error:
         logger().warning("the lists have no candidates of two towers", why=str(error))
         return None
