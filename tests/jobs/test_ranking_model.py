@@ -28,6 +28,28 @@ def a_night(spark: SparkSession, key: str) -> Any:
     )
 
 
+def names(*overrides: str) -> tuple[str, str]:
+    run: Any = SimpleNamespace(config=load(None, overrides), ds=DS)
+    return ranking_model.model_id(run), two_towers.towers_id(run)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "recommend.half_life_days=5", "recommend.bought_types=[cart]", "recommend.repeatable=true",
+        "recommend.repeatable_categories=[tea]", "text.enabled=false", "text.dimensions=8",
+        "reviews.prior=1", "samples.seed=8", "ctr.epochs=2",
+    ],
+)  # fmt: skip
+def test_another_model_has_another_id(override: str) -> None:
+    assert all(a != b for a, b in zip(names(), names(override), strict=True))
+
+
+def test_what_only_concerns_the_lists_changes_no_id() -> None:
+    serving = ("recommend.k=7", "recommend.text_weight=1", "text.neighbours=9", "search.k=5")
+    assert names(*serving) == names()
+
+
 def test_a_model_of_other_texts_does_not_rank(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

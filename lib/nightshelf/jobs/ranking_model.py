@@ -19,13 +19,23 @@ from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 from nightshelf.tables import ITEM_FEATURES, OPS_MODELS, USER_FEATURES
 
-SECTIONS: Final = ("feedback", "item_cf", "features", "samples", "ctr")
-"""What of the configuration a model depends on."""
+_TEXT = (
+    "enabled", "model", "precision", "max_tokens", "dimensions", "reviews", "basis_texts",
+    "lsa_texts", "lsa_dimensions", "seed",
+)  # fmt: skip
+_LISTS = ("half_life_days", "bought_types", "repeatable", "repeatable_categories")
+
+KEYS: Final = (
+    *("feedback", "reviews", "item_cf", "features", "samples", "ctr"),
+    *(f"text.{name}" for name in _TEXT),
+    *(f"recommend.{name}" for name in _LISTS),
+)
+"""What of the configuration a model depends on: sections, and keys of others."""
 
 
 def model_id(run: Run) -> str:
     """The same for every run of the same configuration and day."""
-    return f"{run.config.ctr.model}-{run.ds}-{config_hash(run.config, *SECTIONS)[:8]}"
+    return f"{run.config.ctr.model}-{run.ds}-{config_hash(run.config, *KEYS)[:8]}"
 
 
 def model_path(run: Run) -> str:

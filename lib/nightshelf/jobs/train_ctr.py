@@ -36,7 +36,7 @@ def run(run: Run) -> None:
     name = model.model_id(run)
     if run.dry_run:
         return
-    record(run, name, config.model, model.model_path(run), told, decision, model.SECTIONS)
+    record(run, name, config.model, model.model_path(run), told, decision, model.KEYS)
     track(run.config.tracking, name, config.model_dump(mode="json"), told["metrics"])
 
 

@@ -14,13 +14,13 @@ from nightshelf.ranking.towers import TwoTowers
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 
-SECTIONS: Final = (*model.SECTIONS, "towers")
+KEYS: Final = (*model.KEYS, "towers")
 """What of the configuration the towers depend on."""
 
 
 def towers_id(run: Run) -> str:
     """The same for every run of the same configuration and day."""
-    return f"{TWO_TOWER}-{run.ds}-{config_hash(run.config, *SECTIONS)[:8]}"
+    return f"{TWO_TOWER}-{run.ds}-{config_hash(run.config, *KEYS)[:8]}"
 
 
 def towers_path(run: Run) -> str:
