@@ -129,6 +129,9 @@ def test_hash_changes_with_results_only() -> None:
     assert config_hash(plain) == config_hash(load(None, ["logging.level=debug"]))
     assert config_hash(plain) != config_hash(load(None, ["item_cf.k=51"]))
     assert config_hash(plain, "recommend") == config_hash(load(None, ["item_cf.k=51"]), "recommend")
+    fewer = load(None, ["recommend.k=7"])
+    assert config_hash(plain, "recommend") != config_hash(fewer, "recommend")
+    assert config_hash(plain, "recommend.pool") == config_hash(fewer, "recommend.pool")
 
 
 def test_a_past_configuration_is_the_same_again() -> None:

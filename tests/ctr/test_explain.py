@@ -99,7 +99,7 @@ def test_a_stored_model_names_its_planted_features(tmp_path: Path) -> None:
         ids=np.array([[1, 1], [2, 1], [0, 1]], np.int32),
         numbers=np.array([[1, 1, 1], [1, -1, -3], [-1, -1, 1]], np.float32),
     )
-    explain = pickle.loads(pickle.dumps(ExplainerLoader(str(tmp_path), 2)))()
+    explain = pickle.loads(pickle.dumps(ExplainerLoader(str(tmp_path), 2, ("position",))))()
     assert explain(rows) == [["item_cf", "user_id"], ["age_days", "price_log"], []]
 
 

@@ -12,6 +12,7 @@ import torch
 from pyspark.sql import SparkSession
 from safetensors.torch import load_file
 
+from nightshelf.ctr import recall
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.decoding import shard
 from nightshelf.ctr.encoder import Encoder
@@ -129,6 +130,34 @@ def test_places_by_hand() -> None:
     users = np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)
     items = np.array([[1, 0], [0, 1], [1, 0], [0.6, 0.8]], np.float32)
     assert places(users, items, np.array([2, 0, 3])).tolist() == [1, 2, 0]
+
+
+def test_the_more_items_the_fewer_users_are_placed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(7)
+    users, items = (rng.normal(size=(n, 4)).astype(np.float32) for n in (10, 20))
+    wanted = rng.integers(0, 20, 10)
+    whole = places(users, items, wanted)
+    signs: list[int] = []
+    for most, blocks in ((60, 4), (7, 10)):  # three users; never fewer than one
+        monkeypatch.setattr(recall, "SCORES", most)
+        assert (places(users, items, wanted, lambda: signs.append(1)) == whole).all()
+        assert len(signs) == blocks
+        signs.clear()
+
+
+def test_judging_gives_signs_of_life(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Training(Folder(str(data)), Folder(str(tmp_path)), SETTINGS, Alone()).model()
+    popularity = Popularity.of(Folder(str(data / "train")), INPUTS, Alone())
+    signs: list[int] = []
+    monkeypatch.setattr(Alone, "sign", lambda _: signs.append(1))
+    monkeypatch.setattr(recall, "SCORES", 19 * 100)
+    found = judged(model, Folder(str(data / "test")), popularity, 5, Alone())
+    # One for the rows read, one for their items, and one for each hundred positives.
+    assert len(signs) >= 2 + found["positives"] // 100
 
 
 def test_batches_without_positives_change_nothing(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 import dataclasses
 import gc
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -23,7 +26,7 @@ from nightshelf.ctr.table import Layout, Table
 from nightshelf.ctr.trained import Trained
 from nightshelf.ctr.training import Training
 from nightshelf.errors import ConfigError, DataQualityError
-from nightshelf.fields import Vector
+from nightshelf.fields import Categorical, Rows, Vector
 from nightshelf.learning import checkpoint
 from nightshelf.learning.distributed import Alone
 from nightshelf.learning.state import State
@@ -275,6 +278,36 @@ def test_the_model_in_use_is_judged_on_the_same_rows_though_it_reads_less(
 
     back = Work(str(less), str(tmp_path / "back"), SETTINGS, current=str(tmp_path / "now"))
     assert "current" not in fit(back, Alone())
+
+
+def test_values_newer_than_the_model_in_use_are_rare_ones_to_it(data: Path, tmp_path: Path) -> None:
+    """Users 1 to 11, the model's buckets here, have ids that it has not, dealt back to theirs."""
+    before = fit(Work(str(data), str(tmp_path / "before"), SETTINGS), Alone())
+    newer = shutil.copytree(data, tmp_path / "newer")
+    for path in newer.glob("*/*.parquet"):
+        rows = pq.read_table(path)
+        ids = pa.array(rows["user_id"].to_numpy() + 21, pa.int32())
+        pq.write_table(rows.set_column(rows.schema.names.index("user_id"), "user_id", ids), path)
+    more = (Categorical("user_id", 33), *INPUTS.categorical[1:])
+    (newer / "inputs.json").write_text(dataclasses.replace(INPUTS, categorical=more).to_json())
+    now = Work(str(newer), str(tmp_path / "now"), SETTINGS, str(tmp_path / "before"), buckets=11)
+    told = fit(now, Alone())
+    assert told["current"]["test.auc"] == pytest.approx(before["metrics"]["test.auc"], abs=1e-9)
+
+
+def test_ids_that_a_table_has_not() -> None:
+    """Of 12 users and 20 items, in rows and in histories."""
+    ids = np.array([[-1, 19], [12, 20], [15, 25]], np.int32)
+    history = np.array([[20, 3, -5, 1, 1, 1, 1, 1, 1]] * 3, np.int32)
+    empty = np.empty((3, 0), np.float32)
+    rows = Rows(ids, empty, history, empty, empty, np.ones(3, np.float32), np.arange(3))
+    layout = Layout.of(INPUTS)
+    fields, items = layout.table_rows(rows)
+    assert fields.tolist() == [[0, 12 + 19], [0, 12], [0, 12]]
+    assert items[0].tolist() == [12, 12 + 3, 12]
+    fields, items = dataclasses.replace(layout, buckets=4).table_rows(rows)
+    assert fields.tolist() == [[0, 12 + 19], [1, 12 + 1], [4, 12 + 2]]
+    assert items[0].tolist() == [12 + 1, 12 + 3, 12]
 
 
 def test_a_model_in_use_that_cannot_be_read_does_not_keep_its_place(

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nightshelf.config.model import FIELDS, FieldConfig
+from nightshelf.ctr.decoding import shard
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
 from nightshelf.features.declared import declared, levelled
 from nightshelf.features.encoding import Encoding, planned, vocabularies
 from nightshelf.features.moments import measured, summed
 from nightshelf.features.sides import encoded_items, encoded_users, packed, unknown, unpacked
 from nightshelf.fields import Categorical, History, Inputs, Numeric, Vector
+from nightshelf.learning.storage import Folder
 from nightshelf.tables import ITEM_FEATURES, USER_FEATURES
 from nightshelf.tables.hashing import string_hashes
 from tests.features.rows import arrow, item_row, user_row
@@ -64,6 +67,42 @@ def test_columns_carry_their_source_where_names_meet() -> None:
     assert columns["user", "tenure_days"] == "tenure_days"
     assert columns["item", "item_id"] == "item_id"
     assert len(set(columns.values())) == len(FIELDS)
+
+
+def of_users(*names: str) -> list[FieldConfig]:
+    return [FieldConfig(source="user", kind="categorical", name=name) for name in names]
+
+
+def test_the_texts_numbers_are_found_beside_an_attribute_of_that_name() -> None:
+    item = FieldConfig(source="item", kind="vector", name="text")
+    fields = declared([*of_users("text"), item])
+    told = planned(
+        fields, {}, [Vector("item_text", 3, "text:a")],
+        tasks=("click",), buckets=4, length=3, favourites=2, half_life_days=None,
+    )  # fmt: skip
+    assert told.reads("text")
+    assert told.numbers_of("text") == slice(0, 3)
+    assert not encoding().reads("text")
+
+
+def test_columns_can_be_read_whatever_the_names(tmp_path: Path) -> None:
+    names = ("age:token", "home-town", "class", "_seen", "1st", "größe", "größe (cm)")
+    columns = [field.column for field in declared(of_users(*names))]
+    assert columns == [
+        "user_age_token", "user_home_town", "user_class", "user__seen", "user_1st", "größe",
+        "user_größe__cm_",
+    ]  # fmt: skip
+    told = {name: [n] for n, name in enumerate([*columns, "label_click", "weight", "user"])}
+    pq.write_table(pa.table(told), tmp_path / "part-00000.parquet")
+    inputs = Inputs(categorical=tuple(Categorical(name, 9) for name in columns))
+    rows = next(shard(Folder(str(tmp_path)), inputs).batches([1], None))
+    assert rows.ids.tolist() == [[0, 1, 2, 3, 4, 5, 6]]
+    item = FieldConfig(source="item", kind="numeric", name="age:token")
+    assert [f.column for f in declared([*of_users("age:token"), item])] == [
+        "user_age_token", "item_age_token",
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"user\.age:token, user\.age-token: would be one column"):
+        declared(of_users("age:token", "age-token", "device"))
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,32 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
+from nightshelf.columns import ITEM, USER
+from nightshelf.config import Config
+from nightshelf.config.model import FeaturesConfig, FieldConfig
+from nightshelf.ctr.scorer import ModelLoader
 from nightshelf.errors import DataQualityError
 from nightshelf.features.dealing import Deal, deal, dealt
 from nightshelf.features.declared import declared
-from nightshelf.features.export import asked, training_columns, training_schema, value_counts
+from nightshelf.features.export import (
+    asked,
+    features,
+    training_columns,
+    training_schema,
+    value_counts,
+)
 from nightshelf.fields import UNKNOWN
-from nightshelf.jobs.training_set import check_row_groups
+from nightshelf.jobs import training_set
+from nightshelf.jobs.training_set import Sides, check_row_groups
+from nightshelf.ranking import model as ranking
 from nightshelf.tables.files import Files
 from nightshelf.tables.hashing import string_hashes
 from tests.features import sample_shop as shop
@@ -88,6 +102,25 @@ def test_every_row_lies_in_one_row_group_of_one_file(
     told = [(r["user"], r["weight"], r["label_click"], r["position"]) for r in got]
     assert sorted(told) == sorted(asked_for)
     found.unpersist()
+
+
+def test_the_position_is_known_by_its_field(
+    spark: SparkSession, rows: shop.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attribute of users has the same name, and nobody has it."""
+    attribute = FieldConfig(source="user", kind="categorical", name="position")
+    config = Config(features=FeaturesConfig(fields=(*shop.FIELDS, attribute)))
+    told = ((USER, shop.user_rows(spark)), (ITEM, shop.item_rows(spark)))
+    sides = Sides(*(features(asked(rows, key), key, shop.told(frame, key)) for key, frame in told))
+    monkeypatch.setattr(training_set, "_vocabularies", lambda *_: {})
+    run: Any = SimpleNamespace(config=config)
+    found = training_set._planned(run, rows, sides, [Deal("train", 31, 4)])
+    assert found.inputs.categorical_columns == ("user_id", "item_id", "context_position")
+    monkeypatch.setattr(ranking, "_known", lambda *_: None)
+    monkeypatch.setattr(ranking, "explained", lambda *told: told[-1])
+    model = ranking.RankingModel("m", ModelLoader("m"), found)
+    explain: Any = model.features(3, *(frame for _, frame in told), shop.neighbours(spark))(rows)
+    assert explain.left_out == ("context_position",)
 
 
 KINDS = {pa.int32(): "int", pa.int64(): "bigint", pa.float32(): "float"}

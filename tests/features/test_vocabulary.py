@@ -40,6 +40,17 @@ def test_ids_are_kept_and_added_behind(spark: SparkSession, frame: Frame) -> Non
         ]  # fmt: skip
 
 
+def test_an_earlier_day_may_use_ids_given_later(frame: Frame) -> None:
+    rows = [("brand", "a", 5, TWO), ("brand", "b", 6, TWO), ("brand", "c", 7, TWO)]
+    known = frame("field string, value string, id int, since date", rows)
+    values = frame(VALUES, [("brand", "a", 3), ("brand", "b", 1), ("brand", "new", 2)])
+    found = grown(known, values, min_count=2, buckets=4, ds=ONE)
+    assert sorted(tuple(row) for row in found.collect()) == [
+        ("brand", "a", 5, ONE), ("brand", "b", 6, TWO), ("brand", "c", 7, TWO),
+        ("brand", "new", 8, ONE),
+    ]  # fmt: skip
+
+
 def test_shares_tell_what_has_no_id(frame: Frame) -> None:
     counts = frame(VALUES, [("brand", "a", 6), ("brand", "rare", 1), ("city", "x", 10)])
     known = frame("field string, value string, id int", [("brand", "a", 5), ("city", "x", 5)])

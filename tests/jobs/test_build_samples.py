@@ -78,3 +78,10 @@ def test_a_shop_without_impressions(invoke: Invoke, shop: Shop) -> None:
     assert after.items() > ids.items()
     assert after["user_id", "new"] == max(i for (f, _), i in after.items() if f == "user_id")
     assert json.loads((folder / "inputs.json").read_text()) == json.loads(inputs.to_json())
+    assert step(invoke("build_samples", *at))["status"] == "done"
+    again = Inputs.from_json((folder / "inputs.json").read_text())
+    assert again.categorical == inputs.categorical
+    known = Encoding.load(folder / "encoding")
+    assert known.knows("user_id", "u1")
+    assert not known.knows("user_id", "new")
+    assert {(r.field, r.value): r.id for r in shop.store.read(VOCABULARIES).collect()} == after

@@ -1,5 +1,6 @@
 """The ranking model's training, where it goes wrong."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from nightshelf.errors import RetryLaterError
 from nightshelf.jobs import train_ctr
 from nightshelf.learning.launch import Launch
 from nightshelf.tables import OPS_MODELS
+from tests.features import sample_shop as shop_of_features
 from tests.jobs.conftest import Invoke, Shop
 
 
@@ -32,3 +34,14 @@ def test_a_training_that_fails_leaves_no_files(
     assert sorted(begun) == ["encoding.json", "vocabularies.parquet"]
     assert list((warehouse / "models").iterdir()) == []
     assert shop.store.version(OPS_MODELS) is None
+
+
+def test_without_a_whole_encoding_a_model_is_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: Any = None
+    folder = str(tmp_path)
+    monkeypatch.setattr(train_ctr.model, "model_in_use", lambda *_: ("m", folder))
+    assert train_ctr._in_use(run) == (None, 0)
+    shop_of_features.draft().save(tmp_path / "encoding")
+    assert train_ctr._in_use(run) == (folder, shop_of_features.BUCKETS)

@@ -1,12 +1,14 @@
 """Reads the configuration: defaults < file < `--set`, refused with the key's path when wrong."""
 
 import difflib
+import functools
 import hashlib
 import json
 import re
 import types
 import typing
 from collections.abc import Iterator, Sequence
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +43,13 @@ def load(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{origin}: {_describe(error)}") from None
 
 
-def config_hash(config: Config, *sections: str) -> str:
-    """Sixteen hex digits that change with any key of `sections`, or of all that change results."""
+def config_hash(config: Config, *keys: str) -> str:
+    """Sixteen hex digits that change with any of `keys`, or with any that changes results.
+
+    keys: sections, and single keys such as recommend.k.
+    """
     told = config.model_dump(mode="json", exclude=set(NO_RESULT))
-    chosen = {name: told[name] for name in sections or told}
+    chosen = {key: functools.reduce(getitem, key.split("."), told) for key in keys or told}
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
 
 

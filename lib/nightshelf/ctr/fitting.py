@@ -1,6 +1,6 @@
 """What each rank of a training job runs, from the training set to the judged model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -27,12 +27,16 @@ TRAIN_ROWS: Final = 500_000
 
 @dataclass(frozen=True)
 class Work:
-    """One training job: URIs of the training set, of the model's folder, of the model in use."""
+    """One training job: URIs of the training set, of the model's folder, of the model in use.
+
+    buckets: ids that rare values share in the model in use, and that newer ones are judged by.
+    """
 
     data: str
     out: str
     settings: Settings
     current: str | None = None
+    buckets: int = 0
 
     def __call__(self, ranks: Ranks) -> dict[str, Any]:
         """What each rank runs: `fit`."""
@@ -87,6 +91,7 @@ def _judged(model: Trained, work: Work, valid: Answers, ranks: Ranks) -> dict[st
             # It ranks nothing as it is: the new one shall replace it.
             return {**found, "current_unreadable": str(unreadable)}
         if reads(current.inputs, model.inputs):
+            current.layout = replace(current.layout, buckets=work.buckets)
             told = answers(current, data.folder("test"), ranks)
             found["current"] = _metrics(current, told, "test")
     return found
@@ -105,7 +110,7 @@ def _metrics(model: Trained, told: Answers, split: str) -> dict[str, float]:
 def reads(inputs: Inputs, columns: Inputs) -> bool:
     """Whether a model of `inputs` can be judged on a training set of `columns`, which may be more.
 
-    Ids and scales may be others: newer ids are unknown to it. Vectors are those of one text model.
+    Ids and scales may be others: newer ids are rare values to it. Vectors are of one text model.
     """
     return inputs.tasks == columns.tasks and all(
         set(getattr(inputs, names)) <= set(getattr(columns, names))

@@ -3,6 +3,7 @@
 Letters: P positives, I items of a split, K numbers of a tower's vector.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -18,12 +19,14 @@ from nightshelf.ctr.trained import Singles, Trained
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.fields import Inputs, Rows
 from nightshelf.learning.distributed import Ranks
+from nightshelf.learning.reader import unwatched
 from nightshelf.learning.storage import Folder
 
 JUDGED: Final = 50_000
 """Positives of a split that are looked for, at most."""
 
-AT_ONCE: Final = 1_024
+SCORES: Final = 1 << 24
+"""Of users for items, about so many are in memory at once."""
 
 Longs = NDArray[np.int64]
 
@@ -96,10 +99,13 @@ def judged(
         wanted.append(rows.ids[positives, place].astype(np.int64))
     own_ids = np.concatenate([np.empty(0, np.int64), *(some.ids[:, place] for some in items)])
     ids, first = np.unique(ranks.gathered(own_ids.astype(np.int64)), return_index=True)
-    own_vectors = np.concatenate([users[0], *map(encoder.items, items)])
-    vectors = ranks.gathered(own_vectors)[first]
+    own_vectors = [users[0]]
+    for some in items:
+        ranks.sign()
+        own_vectors.append(encoder.items(some))
+    vectors = ranks.gathered(np.concatenate(own_vectors))[first]
     at = np.searchsorted(ids, np.concatenate(wanted))
-    found = places(np.concatenate(users), vectors, at)
+    found = places(np.concatenate(users), vectors, at, ranks.sign)
     popular = np.empty(len(ids), np.int64)
     popular[np.lexsort((ids, -popularity.counts[ids]))] = np.arange(len(ids))
     hits, popular_hits = ranks.gathered(found) < k, ranks.gathered(popular[at]) < k
@@ -111,15 +117,20 @@ def judged(
     }
 
 
-def places(users: Singles, items: Singles, wanted: Longs) -> Longs:
+def places(
+    users: Singles, items: Singles, wanted: Longs, sign: Callable[[], None] = unwatched
+) -> Longs:
     """(P,): how many of the items (I, K) are better than the wanted one for each user (P, K).
 
-    wanted (P,): places among the items. An item as good and before the wanted one is better.
+    wanted (P,): places among the items. An item as good and before the wanted one is better. sign:
+    called for each block of users.
     """
     found = np.empty(len(users), np.int64)
     order = np.arange(len(items))
-    for start in range(0, len(users), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
+    at_once = max(1, SCORES // max(1, len(items)))
+    for start in range(0, len(users), at_once):
+        sign()
+        some = slice(start, start + at_once)
         scores, own = users[some] @ items.T, wanted[some, None]
         score = np.take_along_axis(scores, own, axis=1)
         found[some] = ((scores > score) | ((scores == score) & (order < own))).sum(1)

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nightshelf.columns import POSITION
 from nightshelf.ctr.encoder import Encoder
 from nightshelf.ctr.explain import top_features
 from nightshelf.ctr.trained import Trained
@@ -78,10 +77,14 @@ class Tower:
 
 @dataclass(frozen=True)
 class ExplainerLoader:
-    """Where a model lies, and how many features it shall name; calling it loads the model."""
+    """Where a model lies, and how many features it shall name; calling it loads the model.
+
+    left_out: columns of inputs that are never named.
+    """
 
     folder: str
     features: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -90,18 +93,16 @@ class ExplainerLoader:
 
     def __call__(self) -> "Explainer":
         """The model, on the threads that Spark gives its task."""
-        return Explainer(_loaded(self.folder), self.features)
+        return Explainer(_loaded(self.folder), self.features, self.left_out)
 
 
 @dataclass(frozen=True)
 class Explainer:
-    """A loaded model: rows -> the names of the fields that raise the first task's logit most.
-
-    Never that of the position: it is the same for every row of a list.
-    """
+    """A loaded model: rows -> the names of the fields that raise the first task's logit most."""
 
     model: Trained
     features: int
+    left_out: tuple[str, ...] = ()
 
     def __call__(self, rows: Rows) -> list[list[str]]:
         """The names, at most `features` a row, the strongest first."""
@@ -111,7 +112,7 @@ class Explainer:
             rows,
             self.features,
             inputs=self.model.inputs,
-            left_out=(POSITION,),
+            left_out=self.left_out,
         )
 
 

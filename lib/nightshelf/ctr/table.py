@@ -14,7 +14,7 @@ from torch.optim.adam import adam
 from nightshelf.ctr import kernel
 from nightshelf.ctr.architecture import Network
 from nightshelf.ctr.batch import Batch, copied
-from nightshelf.fields import Inputs, Ints, Rows
+from nightshelf.fields import UNKNOWN, Inputs, Ints, Rows
 from nightshelf.learning.flat import BETA1, BETA2, EPSILON
 from nightshelf.learning.touched import compact, sums_by_place
 
@@ -35,11 +35,15 @@ class Looked:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the fields of `inputs` lie in the table: field n's ids begin at row `offsets[n]`."""
+    """Where the fields of `inputs` lie in the table: field n's ids begin at row `offsets[n]`.
+
+    buckets: ids from 1 on that rare values share, and so do values newer than the table.
+    """
 
     inputs: Inputs
     offsets: NDArray[np.int32]
     rows: int
+    buckets: int = 0
 
     @staticmethod
     def of(inputs: Inputs) -> "Layout":
@@ -58,16 +62,20 @@ class Layout:
     def table_rows(self, rows: Rows) -> tuple[Ints, Ints]:
         """(B, F), (H, L): the table's row of each categorical id and of each history's items.
 
-        An id that the table has not, such as one newer than the model, is read as unknown.
+        An id that the table has not, such as one newer than the model, is read as one of the
+        buckets; without any, as unknown.
         """
         sizes = np.array([field.size for field in self.inputs.categorical], np.int32)
-        ids = np.where((rows.ids >= 0) & (rows.ids < sizes), rows.ids, 0) + self.offsets
-        fields = np.ascontiguousarray(ids, np.int32)
+        fields = np.ascontiguousarray(self._known(rows.ids, sizes) + self.offsets, np.int32)
         if self.inputs.history is None or self.target is None:
             return fields, np.empty((len(rows.history), 0), np.int32)
         items = rows.history[:, : self.inputs.history.length]
-        known = np.where((items >= 0) & (items < sizes[self.target]), items, 0)
-        return fields, np.ascontiguousarray(known + self.offsets[self.target], np.int32)
+        known = self._known(items, sizes[self.target]) + self.offsets[self.target]
+        return fields, np.ascontiguousarray(known, np.int32)
+
+    def _known(self, ids: Ints, sizes: Ints) -> Ints:
+        newer = 1 + ids % self.buckets if self.buckets else UNKNOWN
+        return np.where(ids < 0, UNKNOWN, np.where(ids < sizes, ids, newer))
 
 
 class Lookup:

@@ -65,13 +65,13 @@ class Encoding:
 
     def reads(self, vector: str) -> bool:
         """Whether a vector of that name is among the inputs."""
-        return any(one.name == vector for one in self.inputs.vectors)
+        return vector in self.names("vector", "item")
 
     def numbers_of(self, vector: str) -> slice:
         """Where a vector's numbers lie among those of all; nowhere if it is not read."""
         start = 0
-        for one in self.inputs.vectors:
-            if one.name == vector:
+        for field, one in zip(self.columns("vector"), self.inputs.vectors, strict=True):
+            if field.name == vector:
                 return slice(start, start + one.width)
             start += one.width
         return slice(0, 0)

@@ -27,13 +27,18 @@ def grown(
     """gold.vocabularies with the values of the training days added; no known id changes.
 
     values [field, value, count], each (field, value) once. One with `min_count` rows or more gets
-    the next id of its field, after the buckets: the most frequent first, then by value.
+    the next id of its field, after the buckets: the most frequent first, then by value. `since` is
+    the earliest ds of which it had so many.
     """
+    common = values.where(F.col("count") >= min_count)
+    here = common.select("field", "value", F.lit(ds).alias("here"))
+    kept = known.join(here, ["field", "value"], "left").select(
+        "field", "value", "id", F.least("since", "here").alias("since")
+    )
     last = known.groupBy("field").agg(F.max("id").alias("last"))
     order = Window.partitionBy("field").orderBy(F.desc("count"), F.asc("value"))
     added = (
-        values.where(F.col("count") >= min_count)
-        .join(known, ["field", "value"], "left_anti")
+        common.join(known, ["field", "value"], "left_anti")
         .join(F.broadcast(last), "field", "left")
         .select(
             "field",
@@ -42,7 +47,7 @@ def grown(
             F.lit(ds).alias("since"),
         )
     )
-    return known.select("field", "value", "id", "since").unionByName(added)
+    return kept.unionByName(added)
 
 
 def shares(values: DataFrame, vocabularies: DataFrame, rows: int) -> DataFrame:

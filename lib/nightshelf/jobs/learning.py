@@ -69,9 +69,9 @@ def record(
     path: str,
     told: dict[str, Any],
     decision: Decision,
-    sections: tuple[str, ...],
+    keys: tuple[str, ...],
 ) -> None:
-    """Adds the decision to ops.models; sections: of the configuration, that the model hangs on."""
+    """Adds the decision to ops.models; keys: of the configuration, that the model hangs on."""
     row = (
         model_id,
         run.run_id,
@@ -84,7 +84,7 @@ def record(
         told["metrics"],
         json.dumps(told.get("roc", [])),
         json.dumps(dict(sorted(run.store.versions.items()))),
-        config_hash(run.config, *sections),
+        config_hash(run.config, *keys),
         str(run.store.manifest["code_version"]),
     )
     run.store.append_row(row, OPS_MODELS)

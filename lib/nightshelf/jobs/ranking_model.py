@@ -4,11 +4,14 @@ from datetime import date
 from typing import Final
 
 from pyspark.sql import Row
+from pyspark.sql import functions as F
 
+from nightshelf.columns import VECTORS
 from nightshelf.config import config_hash
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.settings import Settings
 from nightshelf.errors import MissingInputError, NightshelfError
+from nightshelf.features.encoding import Encoding
 from nightshelf.learning.places import Places
 from nightshelf.ranking.model import RankingModel
 from nightshelf.ranking.registry import RANKER, Kind, in_use, located
@@ -16,13 +19,23 @@ from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 from nightshelf.tables import ITEM_FEATURES, OPS_MODELS, USER_FEATURES
 
-SECTIONS: Final = ("feedback", "item_cf", "features", "samples", "ctr")
-"""What of the configuration a model depends on."""
+_TEXT = (
+    "enabled", "model", "precision", "max_tokens", "dimensions", "reviews", "basis_texts",
+    "lsa_texts", "lsa_dimensions", "seed",
+)  # fmt: skip
+_LISTS = ("half_life_days", "bought_types", "repeatable", "repeatable_categories")
+
+KEYS: Final = (
+    *("feedback", "reviews", "item_cf", "features", "samples", "ctr"),
+    *(f"text.{name}" for name in _TEXT),
+    *(f"recommend.{name}" for name in _LISTS),
+)
+"""What of the configuration a model depends on: sections, and keys of others."""
 
 
 def model_id(run: Run) -> str:
     """The same for every run of the same configuration and day."""
-    return f"{run.config.ctr.model}-{run.ds}-{config_hash(run.config, *SECTIONS)[:8]}"
+    return f"{run.config.ctr.model}-{run.ds}-{config_hash(run.config, *KEYS)[:8]}"
 
 
 def model_path(run: Run) -> str:
@@ -55,18 +68,29 @@ def ranking_model(run: Run, day: date | None = None) -> RankingModel | None:
         found = model_in_use(run, RANKER, day) if run.config.ctr.enabled else None
         if found is None:
             return None
-        check_features(run)
-        return RankingModel.of(*found, run.config.recommend.precision)
+        model = RankingModel.of(*found, run.config.recommend.precision)
+        check_features(run, model.encoding)
+        return model
     except NightshelfError as error:
         logger().warning("the lists are ranked without a model", why=str(error))
         return None
 
 
-def check_features(run: Run) -> None:
-    """Raises MissingInputError where the night has no features, which every model reads."""
+def check_features(run: Run, encoding: Encoding) -> None:
+    """Raises MissingInputError where the night lacks features, or the texts' vectors of a model.
+
+    Those of another text model mean something else, and zeros would rank worse than the blend.
+    """
     for table in (USER_FEATURES, ITEM_FEATURES):
         if not run.store.has(table, run.ds):
             raise MissingInputError(f"{table.name}: no rows of {run.ds}; run build_features")
+    items = run.read(ITEM_FEATURES, on=run.ds)
+    for vector in encoding.inputs.vectors:
+        if items.where(F.map_contains_key(VECTORS, vector.key)).isEmpty():
+            raise MissingInputError(
+                f"{ITEM_FEATURES.name}: no vectors '{vector.key}' of {run.ds}, on which the model "
+                "was trained, those of another text model or none; train again"
+            )
 
 
 def ranks(run: Run) -> int:

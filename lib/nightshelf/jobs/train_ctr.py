@@ -3,11 +3,12 @@
 from typing import Any
 
 from nightshelf.ctr.fitting import Work
+from nightshelf.errors import DataQualityError
 from nightshelf.jobs import ranking_model as model
 from nightshelf.jobs.learning import check_samples, launched, record
 from nightshelf.jobs.training_set import folder
 from nightshelf.learning.storage import Folder
-from nightshelf.ranking.model import freeze_encoding
+from nightshelf.ranking.model import encoding_of, freeze_encoding
 from nightshelf.ranking.registry import RANKER, Decision, gate
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -24,10 +25,10 @@ def run(run: Run) -> None:
     check_tracking(run.config.tracking)
     data = folder(run)
     check_samples(run, data)
-    current = model.model_in_use(run, RANKER)
+    current, buckets = _in_use(run)
     out = f"{run.store.root}/{model.model_path(run)}"
     freeze_encoding(Folder(data), Folder(out))
-    told = launched(run, Work(data, out, model.settings(run), current[1] if current else None))
+    told = launched(run, Work(data, out, model.settings(run), current, buckets))
     test, before = (_test(told.get(of, {})) for of in ("metrics", "current"))
     if "current_unreadable" in told:
         logger().warning("compared with no model", why=told["current_unreadable"])
@@ -36,8 +37,21 @@ def run(run: Run) -> None:
     name = model.model_id(run)
     if run.dry_run:
         return
-    record(run, name, config.model, model.model_path(run), told, decision, model.SECTIONS)
+    record(run, name, config.model, model.model_path(run), told, decision, model.KEYS)
     track(run.config.tracking, name, config.model_dump(mode="json"), told["metrics"])
+
+
+def _in_use(run: Run) -> tuple[str | None, int]:
+    """The folder of the model that ranks, None where none does, and the buckets of its encoding."""
+    found = model.model_in_use(run, RANKER)
+    if found is None:
+        return None, 0
+    try:
+        return found[1], encoding_of(Folder(found[1])).buckets
+    except DataQualityError as unreadable:
+        # It ranks nothing as it is: the new one shall replace it.
+        logger().warning("compared with no model", why=str(unreadable))
+        return None, 0
 
 
 def _test(metrics: dict[str, float]) -> dict[str, float]:

@@ -34,7 +34,7 @@ from nightshelf.text.pairs import LABEL, WEIGHT
 from nightshelf.text.recent import recent_titles
 from nightshelf.text.training_pairs import splits, tokenised, with_negatives
 
-SECTIONS = ("text", "text_training")
+KEYS = ("text", "text_training")
 COUNTS = 2_000_000
 """Of the pairs most shown, so many (query, item, position) rows teach the click model."""
 
@@ -164,11 +164,11 @@ def _train(run: Run, pairs: DataFrame, text_model: TextModel, data: str) -> None
     before = _before(pairs, text_model)
     decision = text_gate(test, before)
     told["metrics"] |= {f"test.untuned.{name}": value for name, value in before.items()}
-    name = f"{kind}-{run.ds}-{config_hash(run.config, *SECTIONS)[:8]}"
+    name = f"{kind}-{run.ds}-{config_hash(run.config, *KEYS)[:8]}"
     _tell(run, name, told, test, decision)
     if run.dry_run:
         return
-    record(run, name, kind, path, told, decision, SECTIONS)
+    record(run, name, kind, path, told, decision, KEYS)
     keys = run.config.text_training.model_dump(mode="json")
     track(run.config.tracking, name, keys, told["metrics"])
 

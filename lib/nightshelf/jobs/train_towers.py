@@ -34,7 +34,7 @@ def run(run: Run) -> None:
     name = towers.towers_id(run)
     if run.dry_run:
         return
-    record(run, name, TWO_TOWER, path, told, decision, towers.SECTIONS)
+    record(run, name, TWO_TOWER, path, told, decision, towers.KEYS)
     track(run.config.tracking, name, config.model_dump(mode="json"), told["metrics"])
 
 

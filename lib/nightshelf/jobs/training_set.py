@@ -91,7 +91,7 @@ def _planned(run: Run, samples: DataFrame, sides: Sides, deals: list[Deal]) -> E
     there |= {vector.name for vector in vectors}
     train = samples.where(F.col("split") == "train")
     if not train.where(F.col(POSITION).isNotNull()).isEmpty():
-        there.add(POSITION)
+        there |= {field.column for field in fields if field.source == "context"}
     if ITEMS in there and has_history(sides.users):
         there |= {field.column for field in fields if field.source == "history"}
     return planned(
@@ -114,7 +114,10 @@ def _value_counts(sides: Sides, fields: Iterable[Field]) -> DataFrame:
 
 
 def _vocabularies(run: Run, counts: DataFrame, rows: int) -> dict[str, Vocabulary]:
-    """Gives values that are new their ids, publishes them, tells the shares without one."""
+    """Gives values that are new their ids, publishes them, tells the shares without one.
+
+    Ids given on later days are not read: an older night run again has those that it had.
+    """
     samples = run.config.samples
     # Two nights that gave ids at once would give the same ones.
     with run.store.lock(f"{VOCABULARIES.name}/ids", run.config.warehouse.commit_wait_seconds):
@@ -129,12 +132,13 @@ def _vocabularies(run: Run, counts: DataFrame, rows: int) -> dict[str, Vocabular
             known, counts, min_count=samples.min_count, buckets=samples.buckets, ds=run.ds
         ).persist()  # published, collected, and looked up in
         run.publish(ids, VOCABULARIES)
-    told = counts.transform(lambda c: shares(c, ids, rows)).orderBy("field").collect()
+    own = ids.where(F.col("since") <= F.lit(run.ds))
+    told = counts.transform(lambda c: shares(c, own, rows)).orderBy("field").collect()
     run.tell(
         unknown={row["field"]: round(row["unknown"], 4) for row in told},
         hashed={row["field"]: round(row["hashed"], 4) for row in told},
     )
-    used = ids.join(F.broadcast(counts.select("field").distinct()), "field", "left_semi")
+    used = own.join(F.broadcast(counts.select("field").distinct()), "field", "left_semi")
     found = vocabularies(used.select("field", "value", "id").toArrow())
     ids.unpersist()
     return found

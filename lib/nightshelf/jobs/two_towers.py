@@ -14,13 +14,13 @@ from nightshelf.ranking.towers import TwoTowers
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 
-SECTIONS: Final = (*model.SECTIONS, "towers")
+KEYS: Final = (*model.KEYS, "towers")
 """What of the configuration the towers depend on."""
 
 
 def towers_id(run: Run) -> str:
     """The same for every run of the same configuration and day."""
-    return f"{TWO_TOWER}-{run.ds}-{config_hash(run.config, *SECTIONS)[:8]}"
+    return f"{TWO_TOWER}-{run.ds}-{config_hash(run.config, *KEYS)[:8]}"
 
 
 def towers_path(run: Run) -> str:
@@ -66,8 +66,9 @@ def two_towers(run: Run) -> TwoTowers | None:
         found = model.model_in_use(run, TWO_TOWER)
         if found is None:
             return None
-        model.check_features(run)
-        return TwoTowers.of(*found)
+        towers = TwoTowers.of(*found)
+        model.check_features(run, towers.encoding)
+        return towers
     except NightshelfError as error:
         logger().warning("the lists have no candidates of two towers", why=str(error))
         return None

@@ -54,9 +54,10 @@ class RankingModel:
     ) -> Transform:
         """[user_id, item_id, …] -> [user_id, item_id, features]: the n that raise each click most.
 
-        The tables are those of `clicks`. Wants captum (`ctr.explain.check_installed`).
+        The tables are those of `clicks`. Never the position: it is the same for every row of a
+        list. Wants captum (`ctr.explain.check_installed`).
         """
-        load = ExplainerLoader(self.loader.folder, n)
+        load = ExplainerLoader(self.loader.folder, n, self.encoding.side("context"))
         return lambda lists: explained(
             _known(lists, users), users, items, neighbours, self.encoding, load
         )
