@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nightshelf.config import Config, as_it_was, config_hash, decisive, load, resolved
-from nightshelf.config.render import base
+from nightshelf.config.render import base, properties
 from nightshelf.errors import ConfigError, MissingInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,6 +122,13 @@ def test_every_shipped_file_loads_and_is_read_back_as_printed(path: Path, tmp_pa
 
 def test_base_yaml_is_what_the_definitions_say() -> None:
     assert (ROOT / "conf" / "base.yaml").read_text() == base()
+
+
+def test_java_reads_the_settings_as_they_are() -> None:
+    """In a properties file a backslash stands before what is meant otherwise."""
+    conf = {"spark.b": r"-Dpattern=\d+\.gz", "spark.a": "1"}
+    told = properties(Config.model_validate({"spark": {"conf": conf}}))
+    assert told == "spark.a 1\n" + r"spark.b -Dpattern=\\d+\\.gz" + "\n"
 
 
 def test_hash_changes_with_results_only() -> None:
