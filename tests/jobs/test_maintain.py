@@ -21,7 +21,10 @@ from nightshelf.tables import (
 from tests.jobs.conftest import PLAIN, Invoke, Shop
 from tests.jobs.test_rollback import row
 
-KEEP_ONE = ("--set", "maintenance.history_days=7", "--set", "maintenance.small_file_mb=1")
+KEEP_ONE = (
+    *("--set", "maintenance.history_days=7", "--set", "maintenance.small_file_mb=1"),
+    *("--set", "evaluate.horizon_days=6", "--set", "drift.reference_days=6"),
+)
 
 
 def files(shop: Shop, table: str) -> list[Path]:
