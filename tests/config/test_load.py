@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nightshelf.config import Config, as_it_was, config_hash, decisive, load, resolved
-from nightshelf.config.render import base
+from nightshelf.config.render import base, properties
 from nightshelf.errors import ConfigError, MissingInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +78,17 @@ def test_config_is_frozen() -> None:
             "student_layers: a student learns what a judge says; expected kind cross with it",
         ),
         (
+            "maintenance: {history_days: 7}",
+            "shop.yaml: maintenance.history_days: 7 days are kept, too few for "
+            "evaluate.horizon_days: 7",
+        ),
+        (
+            "{maintenance: {history_days: 20}, drift: {reference_days: 21}}",
+            "maintenance.history_days: 20 days are kept, too few for drift.reference_days: 21",
+        ),
+        ("audits: {days: 31}", "audits.days: input should be less than or equal to 30, found 31"),
+        ("drift: {reference_days: 31}", "input should be less than or equal to 30, found 31"),
+        (
             "sources: {events: {format: hive, path: x, columns: {user_id: a}}}",
             "a source of format hive needs 'table' and no 'path'",
         ),
@@ -124,6 +135,13 @@ def test_base_yaml_is_what_the_definitions_say() -> None:
     assert (ROOT / "conf" / "base.yaml").read_text() == base()
 
 
+def test_java_reads_the_settings_as_they_are() -> None:
+    """In a properties file a backslash stands before what is meant otherwise."""
+    conf = {"spark.b": r"-Dpattern=\d+\.gz", "spark.a": "1"}
+    told = properties(Config.model_validate({"spark": {"conf": conf}}))
+    assert told == "spark.a 1\n" + r"spark.b -Dpattern=\\d+\\.gz" + "\n"
+
+
 def test_hash_changes_with_results_only() -> None:
     plain = load(None)
     assert config_hash(plain) == config_hash(load(None, ["logging.level=debug"]))
@@ -142,5 +160,7 @@ def test_a_past_configuration_is_the_same_again() -> None:
     assert config_hash(again) == config_hash(then)
     assert (again.item_cf.k, again.warehouse.root) == (7, "elsewhere")
     assert again.audits.max_fallback is None
+    short = load(None, ["maintenance.history_days=10"])
+    assert as_it_was(decisive(load(None, ["evaluate.horizon_days=30"])), short)
     with pytest.raises(ConfigError, match="the recorded configuration: gone: unknown key"):
         as_it_was("gone: {key: 1}", now)

@@ -41,6 +41,23 @@ def test_print_config_shows_the_resolved_one(invoke: Invoke, shop: Shop) -> None
     assert not (shop.folder / "warehouse").exists()
 
 
+@pytest.mark.parametrize("job", ["status", "models", "ingest"])
+def test_storage_that_does_not_answer_is_no_bug(
+    invoke: Invoke, shop: Shop, monkeypatch: pytest.MonkeyPatch, job: str
+) -> None:
+    """Nor where no run is recorded: of a job that only shows, or before it starts."""
+
+    def silent(*_: object) -> None:
+        raise RuntimeError("java.net.ConnectException: Call to nn:8020 failed")
+
+    monkeypatch.setattr("nightshelf.runs.cli.start", silent)
+    for shows in ("status", "models"):
+        monkeypatch.setattr(f"nightshelf.jobs.{shows}.start", silent)
+    ended = invoke(job, "--conf-file", shop.conf, *DS)
+    assert ended.code == 75
+    assert ended.error.startswith("storage did not answer; run again")
+
+
 def test_the_record_of_a_run(invoke: Invoke, shop: Shop) -> None:
     status = shop.folder / "status" / "ingest.json"
     ended = invoke("ingest", "--conf-file", shop.conf, *DS, "--status-file", str(status))

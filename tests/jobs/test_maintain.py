@@ -21,7 +21,10 @@ from nightshelf.tables import (
 from tests.jobs.conftest import PLAIN, Invoke, Shop
 from tests.jobs.test_rollback import row
 
-KEEP_ONE = ("--set", "maintenance.history_days=7", "--set", "maintenance.small_file_mb=1")
+KEEP_ONE = (
+    *("--set", "maintenance.history_days=7", "--set", "maintenance.small_file_mb=1"),
+    *("--set", "evaluate.horizon_days=6", "--set", "drift.reference_days=6"),
+)
 
 
 def files(shop: Shop, table: str) -> list[Path]:
@@ -134,6 +137,22 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     }  # fmt: skip
     assert {path.name for path in (warehouse / "training").iterdir()} == {"2026-11-23", "text"}
     assert (warehouse / "training" / "text" / "2026-11-23").exists()
+
+
+def test_weights_that_the_configuration_names_stay(invoke: Invoke, shop: Shop) -> None:
+    models = shop.folder / "warehouse" / "models"
+    kept = [models / f"2026-09-0{n}-aaaaaaaaaaaa-text" for n in (1, 2, 3)]
+    for folder in (*kept, models / "2026-09-04-aaaaaaaaaaaa-text"):
+        (folder / "weights").mkdir(parents=True)
+    (shop.folder / "link").symlink_to(kept[0])
+    there, back = kept[1], kept[2] / "weights"
+    told = (
+        *("--set", f"text.model={shop.folder}/link"),
+        *("--set", f"text_training.back_translation=[{there}, {back}]"),
+    )
+    ended = invoke("maintain", "--conf-file", shop.conf, "--ds", "2026-11-24", *told)
+    assert ended.code == 0, ended.lines
+    assert sorted(models.iterdir()) == kept
 
 
 @pytest.mark.slow

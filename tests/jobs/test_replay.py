@@ -38,7 +38,7 @@ def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -
     kept.write_text(yaml.safe_dump(config))
     tampered = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
     assert tampered.code == 66
-    assert "or not as it was written" in tampered.error
+    assert f"{kept.name}: not as it was written" in tampered.error
     kept.with_name(f".{kept.name}.crc").unlink()
     ended = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
     assert ended.code == 65

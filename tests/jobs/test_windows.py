@@ -1,6 +1,10 @@
 """Nights that read a window of days again, and keep what they read earlier."""
 
+import pytest
+from pyspark.sql import functions as F
+
 from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS
+from nightshelf.tables.erasing import erase
 from tests.jobs.conftest import Invoke, Shop, night
 
 HISTORY = """
@@ -51,3 +55,32 @@ def test_an_item_told_long_after_it_came_is_known(invoke: Invoke, shop: Shop) ->
     assert sorted((row["item_id"], row["price"], str(row["ds"])) for row in rows) == [
         ("i0", 5.0, "2026-10-01"), ("i0", 6.0, "2026-11-24"), ("i1", 7.0, "2026-10-02"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("retold", [True, False], ids=["one manifest", "no manifest"])
+def test_old_nights_keep_what_files_told_that_are_gone(
+    invoke: Invoke, shop: Shop, retold: bool
+) -> None:
+    """Also where the table tells of no night so old: after a user was erased, or 30 days."""
+    night(invoke, shop, "2026-11-24", "ingest")
+    erase(shop.store, SILVER_EVENTS, F.lit(False), {}, retold=retold)
+    (shop.folder / "log" / "2026-11-22.csv").unlink()
+    night(invoke, shop, "2026-11-23", "ingest")
+    night(invoke, shop, "2026-11-24", "ingest")
+    assert events_by_day(shop) == {22: 10, 23: 10, 24: 10}
+
+
+def test_columns_are_held_against_the_nearest_night_that_is_told(
+    invoke: Invoke, shop: Shop
+) -> None:
+    event = "u1,i1,click,{day} 10:00:00,1"
+    for day in ("2026-11-22", "2026-11-23", "2026-11-24"):
+        row = f"{event.format(day=day)},phone"
+        shop.deliver(day, row, header="user,item,type,at,price,device")
+    night(invoke, shop, "2026-11-24", "ingest")
+    erase(shop.store, SILVER_EVENTS, F.lit(False), {})
+    for day in ("2026-11-22", "2026-11-23"):
+        shop.deliver(day, event.format(day=day))
+    ended = invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-23")
+    assert ended.code == 65
+    assert "the column 'device' was there at the last run and is gone" in ended.error

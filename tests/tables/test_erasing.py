@@ -48,9 +48,12 @@ def test_nothing_vouches_for_rows_that_are_gone(published: Store) -> None:
     assert published.last_manifest(ITEM_NEIGHBOURS) == {}
 
 
-def test_what_is_left_is_told_as_before(published: Store) -> None:
+@pytest.mark.parametrize("logged", ["true", "false"])
+def test_what_is_left_is_told_as_before(published: Store, logged: str) -> None:
+    """Also where Delta logs no vacuum by itself, as on S3."""
     before = published.last_manifest(ITEM_NEIGHBOURS)
-    assert erasing.erase(published, ITEM_NEIGHBOURS, is_a(), {}) == 2
+    with published.setting("spark.databricks.delta.vacuum.logging.enabled", logged):
+        assert erasing.erase(published, ITEM_NEIGHBOURS, is_a(), {}) == 2
     rows = {day.isoformat(): 1 for day in (MONDAY, TUESDAY)}
     assert published.last_manifest(ITEM_NEIGHBOURS) == {**before, ROWS_BY_DAY: rows}
     assert erasing.trace(published, ITEM_NEIGHBOURS, is_a(), ["a"]).is_clean

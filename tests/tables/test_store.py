@@ -118,6 +118,8 @@ def test_the_manifest_of_the_newest_day_up_to_a_day(spark: SparkSession, store: 
     assert commits.newest_day(TUESDAY)["told"] == "later"
     assert commits.newest_day(MONDAY)["told"] == "again"
     assert commits.newest_day(MONDAY - timedelta(days=1)) == {}
+    assert commits.nearest_day(TUESDAY)["told"] == "later"
+    assert commits.nearest_day(MONDAY - timedelta(days=1))["told"] == "again"
 
 
 def test_a_run_reads_one_version_to_its_end(spark: SparkSession, store: Store) -> None:

@@ -31,7 +31,11 @@ class BehaviourConfig(Section):
 class DriftConfig(Section):
     enabled: bool = Field(True, description="whether nights tell how far their inputs have moved")
     reference_days: int = Field(
-        7, ge=1, le=365, description="days back to the features that those of ds are compared with"
+        7,
+        ge=1,
+        le=30,
+        description="days back to the features that those of ds are compared with; at most the 30 "
+        "that Delta's log tells of",
     )
     keys: int = Field(
         20_000, ge=100, description="users and items of each day, about, by whom features are"

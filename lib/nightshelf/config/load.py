@@ -62,10 +62,10 @@ def decisive(config: Config) -> str:
 def as_it_was(told: str, now: Config) -> Config:
     """The configuration of a past run by its `decisive` sections; the others are those of `now`.
 
-    Without audits: what was published once is not held back again. Raises ConfigError where it
-    has keys that are known no more.
+    Without audits and maintenance: what was published once is not held back again, nor does it
+    expire. Raises ConfigError where it has keys that are known no more.
     """
-    here = now.model_dump(include=set(NO_RESULT) - {"audits"})
+    here = now.model_dump(include=set(NO_RESULT) - {"audits", "maintenance"})
     free = {name: None for name, field in AuditsConfig.model_fields.items() if _may_be_null(field)}
     try:
         return Config.model_validate({**_parse(told, "a run"), **here, "audits": free})
@@ -169,7 +169,7 @@ def _describe(error: ValidationError) -> str:
         message = message[0].lower() + message[1:]
         found = first["input"]
         shown = f", found {_short(found)}" if not isinstance(found, dict | list | tuple) else ""
-        what = f"{key}: {message}{shown}"
+        what = f"{key}: {message}{shown}" if key else message
     return what
 
 

@@ -7,7 +7,11 @@ from nightshelf.config.section import Section, Share
 
 class AuditsConfig(Section):
     days: int = Field(
-        7, ge=3, le=90, description="days before ds whose median rows are the usual number"
+        7,
+        ge=3,
+        le=30,
+        description="days before ds whose median rows are the usual number; at most the 30 that "
+        "Delta's log tells of",
     )
     min_rows_share: float | None = Field(
         0.5, ge=0, description="least rows over that median; null: any"
@@ -57,7 +61,8 @@ class MaintenanceConfig(Section):
     history_days: int | None = Field(
         400,
         ge=7,
-        description="days of users, lists, features and samples that are kept; null: all",
+        description="days of users, lists, features and samples that are kept, more than "
+        "evaluate.horizon_days and drift.reference_days; null: all",
     )
     model_days: int | None = Field(
         30, ge=1, description="days for which a model that is used no more is kept; null: for ever"

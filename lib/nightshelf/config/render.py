@@ -21,7 +21,8 @@ def resolved(config: Config) -> str:
 
 def properties(config: Config) -> str:
     """The Spark settings of a configuration as a file for `spark-submit --properties-file`."""
-    return "".join(f"{name} {value}\n" for name, value in sorted(config.spark.conf.items()))
+    told = sorted(config.spark.conf.items())
+    return "".join(f"{name} {value}\n" for name, value in told).replace("\\", r"\\")
 
 
 def base() -> str:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -305,3 +305,19 @@ class Config(Section):
             "simulate": {**(tree.get("simulate") or {}), "enabled": True},
             "sources": {**sources, **simulated_sources(str(root))},
         }
+
+    @model_validator(mode="after")
+    def _days_stay_until_they_are_looked_at(self) -> Self:
+        kept = self.maintenance.history_days
+        needed = {
+            "evaluate.horizon_days": self.evaluate.horizon_days,
+            "drift.reference_days": self.drift.reference_days,
+        }
+        key = max(needed, key=lambda name: needed[name])
+        if kept is not None and kept <= needed[key]:
+            raise ValueError(
+                f"maintenance.history_days: {kept} days are kept, too few for {key}: "
+                f"{needed[key]}, after which they are looked at again; expected more than that, "
+                "or null"
+            )
+        return self

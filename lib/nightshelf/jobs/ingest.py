@@ -46,7 +46,7 @@ def run(run: Run) -> None:
     files are gone keep what they have.
     """
     config, commits = run.config, run.store.commits(SILVER_EVENTS)
-    before = commits.newest_day(run.ds)
+    before = commits.nearest_day(run.ds)
     since, until = _since(run, before), _until(run, commits)
     reader = Reader(run.spark, config.sources.root, since, run.ds)
     pseudonym = pseudonymiser(config.privacy)
@@ -70,10 +70,11 @@ def run(run: Run) -> None:
         .persist(StorageLevel.DISK_ONLY)
     )
     check_refused(run, judged)
-    known, oldest = before.get("oldest_file"), timed.first_day(config.sources.events)
+    oldest = timed.first_day(config.sources.events)
+    known = oldest and _oldest_known(run, commits)
     first = since or config.ingest.first_day
-    if known and oldest and known < oldest.isoformat():
-        first = max(first, oldest)  # what older files told stays
+    if known and oldest and known < oldest:
+        first, oldest = max(first, oldest), known  # what older files told stays
     told = judged.where(F.col(DS).between(F.lit(first), F.lit(run.ds)))
     _publish_refused(run, told, first)
     _publish_items(run, reader, told, first)
@@ -86,7 +87,7 @@ def run(run: Run) -> None:
         about={
             "source_columns": delivery.schemas,
             "pseudonym_key": key,
-            "oldest_file": min(filter(None, (known, oldest and oldest.isoformat())), default=None),
+            "oldest_file": oldest and oldest.isoformat(),
         },
     )
     judged.unpersist()
@@ -99,6 +100,18 @@ def _since(run: Run, before: Mapping[str, Any]) -> date | None:
         return None
     next_night = date.fromisoformat(before["ds"]) + ONE_DAY if before else run.ds
     return min(run.ds, next_night) - (days - 1) * ONE_DAY
+
+
+def _oldest_known(run: Run, commits: Commits) -> date | None:
+    """The day of the oldest file that any night has read; where none tells it, of the first event.
+
+    Of nights of any day: Delta forgets commits, and who erases a user leaves but one.
+    """
+    told = [str(day) for manifest in commits.manifests() if (day := manifest.get("oldest_file"))]
+    if told or run.store.version(SILVER_EVENTS) is None:
+        return min(map(date.fromisoformat, told), default=None)
+    first: date | None = run.read(SILVER_EVENTS).agg(F.min(DS)).collect()[0][0]
+    return first
 
 
 def _until(run: Run, commits: Commits) -> date:

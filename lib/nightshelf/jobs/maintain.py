@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -96,7 +97,7 @@ def old_folders(run: Run) -> Iterator[str]:
     if days is None:
         return
     cutoff = run.ds - timedelta(days=days)
-    used = _used(run, cutoff)
+    used = _used(run, cutoff) | _configured(run)
     busy = {_day_of(held.name.rpartition("/")[2]) for held in run.store.others_at_work()}
     for place in ("models", "training", "training/text", "_staging/training"):
         for folder in run.store.files.entries(f"{root}/{place}"):
@@ -114,6 +115,18 @@ def _used(run: Run, cutoff: date) -> set[str]:
     rows = models.where(models[DS] >= cutoff).collect()
     rows += [row for kind in KINDS if (row := in_use(models, cutoff, kind)) is not None]
     return {located(row["path"], run.store.root) for row in rows}
+
+
+def _configured(run: Run) -> set[str]:
+    """Folders of weights that the configuration names, where they lie below the root."""
+    root = run.store.files.local_path(run.store.root)
+    if root is None:  # weights are named by their folder on this machine
+        return set()
+    base = Path(root).resolve()
+    named = (run.config.text.model, *run.config.text_training.back_translation)
+    paths = [path for name in named if (path := Path(name).resolve()).is_relative_to(base)]
+    below = [path.relative_to(base) for path in paths]
+    return {f"{run.store.root}/{folder}" for path in below for folder in (path, *path.parents)}
 
 
 def _day_of(name: str) -> date | None:

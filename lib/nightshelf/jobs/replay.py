@@ -70,8 +70,7 @@ def _configuration(run: Run, past: Row) -> str:
     told = run.store.files.read_bytes(path)
     if told is None:
         raise MissingInputError(
-            f"{past[RUN_ID]}: its configuration is not at {path}, or not as it was written; bring "
-            "the file back from a copy"
+            f"{past[RUN_ID]}: its configuration is not at {path}; bring the file back from a copy"
         )
     return told.decode()
 

@@ -113,7 +113,8 @@ class Launch:
         moved = told = time.monotonic()
         limit = START_SECONDS + self.stall_seconds
         while not ended.wait(_POLL_SECONDS):
-            now, newest, alive = time.monotonic(), progress.read(out), progress.alive(out)
+            now = time.monotonic()
+            newest, alive = progress.read(out) or seen, progress.alive(out) or sign
             if alive != sign:
                 sign, moved = alive, now
             if newest != seen:

@@ -66,19 +66,19 @@ class Life:
 
 
 def read(folder: Folder) -> dict[str, Any]:
-    """What was told last; empty where nothing was."""
+    """What was told last; empty where nothing was, or it cannot be read just now."""
     return _read(folder, NAME)
 
 
 def alive(folder: Folder) -> dict[str, Any]:
-    """The last sign of life; empty where there was none."""
+    """The last sign of life; empty likewise."""
     return _read(folder, ALIVE)
 
 
 def _read(folder: Folder, name: str) -> dict[str, Any]:
     try:
         told = json.loads(folder.read(name))
-    except (FileNotFoundError, ValueError):
+    except (OSError, RuntimeError, ValueError):  # hdfs-native tells most by the second
         return {}
     return told if isinstance(told, dict) else {}
 

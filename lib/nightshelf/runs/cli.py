@@ -13,6 +13,7 @@ import structlog
 from nightshelf.config import Config, load, resolved
 from nightshelf.errors import EXIT_OK, ConfigError, NightshelfError
 from nightshelf.runs import logs
+from nightshelf.runs.failures import explained
 from nightshelf.runs.record import Outcome, execute, failure, parse_ds, write_status
 from nightshelf.runs.run import Job, Run, new_run_id
 from nightshelf.session import build
@@ -87,8 +88,9 @@ def command(
             structlog.contextvars.bind_contextvars(job=name, ds=day.isoformat(), run_id=run_id)
             outcome = body(Arguments(config, day, run_id, dry_run, extra))
         except Exception as error:  # every way to fail ends in one line and a code
-            outcome = failure(error)
-            _report(error, outcome)
+            told = explained(error) or error
+            outcome = failure(told)
+            _report(told, outcome)
         write_status(status_file, name, day, run_id, outcome)
         return outcome.exit_code
 

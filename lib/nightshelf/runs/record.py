@@ -107,12 +107,19 @@ def _write_row(run: Run, outcome: Outcome) -> None:
         config_hash(run.config),
         str(run.store.manifest["code_version"]),
     )
-    try:
-        _keep_config(run)
+    with _warned("no row written to ops.job_runs"):
         run.store.append_row(row, OPS_JOB_RUNS)
+    with _warned("the run's configuration was not kept"):
+        _keep_config(run)
+
+
+@contextmanager
+def _warned(what: str) -> Iterator[None]:
+    """Tells an error as a warning: the record must not hide how the run itself ended."""
+    try:
+        yield
     except Exception as error:
-        # The record must not hide how the run itself ended.
-        logger().warning("no row written to ops.job_runs", why=f"{type(error).__name__}: {error}")
+        logger().warning(what, why=f"{type(error).__name__}: {error}")
 
 
 def write_status(

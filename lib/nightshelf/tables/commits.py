@@ -59,6 +59,10 @@ class Commits:
     def __iter__(self) -> Iterator[Commit]:
         return iter(self.commits)
 
+    def manifests(self) -> Iterator[dict[str, Any]]:
+        """What each publish told, the newest first."""
+        return (commit.manifest for commit in self if commit.manifest)
+
     def manifest(self, until: int | None = None) -> dict[str, Any]:
         """That of the rows as they are at a version: of the last commit that changed some."""
         for commit in self:
@@ -70,9 +74,12 @@ class Commits:
 
     def newest_day(self, until: date) -> dict[str, Any]:
         """The last manifest of the newest day up to `until` that was published; empty if none."""
-        told = (commit.manifest for commit in self if commit.manifest)
-        days = (manifest for manifest in told if manifest["ds"] <= until.isoformat())
-        return max(days, key=lambda manifest: str(manifest["ds"]), default={})
+        days = (told for told in self.manifests() if told["ds"] <= until.isoformat())
+        return max(days, key=_day, default={})
+
+    def nearest_day(self, day: date) -> dict[str, Any]:
+        """That of the newest day up to `day`; where none is so old, of the first one after it."""
+        return self.newest_day(day) or min(self.manifests(), key=_day, default={})
 
     def version_by(self, run_id: str) -> int | None:
         """The version that a run's publish made; None where it is not told of."""
@@ -103,3 +110,7 @@ class Commits:
             return date.min
         days = [commit.first_day for commit in later if commit.operation not in SAME_ROWS]
         return min(days, default=None)
+
+
+def _day(manifest: dict[str, Any]) -> str:
+    return str(manifest["ds"])

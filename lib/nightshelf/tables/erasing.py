@@ -17,6 +17,7 @@ from nightshelf.tables.store import Store
 from nightshelf.tables.upkeep import vacuum
 
 _AT_ONCE: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
+_LOGGED: Final = "spark.databricks.delta.vacuum.logging.enabled"
 _KEPT: Final = ("_last_checkpoint",)
 
 
@@ -75,8 +76,11 @@ def _rows_by_day(delta: DeltaTable) -> dict[str, int]:
 
 
 def _forget(store: Store, delta: DeltaTable, table: Table) -> None:
-    """Leaves the newest version alone: its files, a checkpoint of it, and one commit."""
-    with store.setting(_AT_ONCE, "false"):
+    """Leaves the newest version alone: its files, a checkpoint of it, and one commit.
+
+    That of the vacuum, which tells the manifest; by default Delta makes none on S3.
+    """
+    with store.setting(_AT_ONCE, "false"), store.setting(_LOGGED, "true"):
         vacuum(store, delta, 0.0)
     jvm: Any = store.spark._jvm
     log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(

@@ -8,10 +8,12 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from nightshelf.errors import RetryLaterError
+from nightshelf.errors import MissingInputError, NightshelfError, RetryLaterError
 
 _IS_THERE = re.compile("AlreadyExists|AlreadyBeingCreated|RemoteFileChanged")
 """How file systems say that a file is there: HDFS while another writes it, S3 as it is closed."""
+
+_NOT_THERE = ("FileNotFoundException", "NoSuchFileException")
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,11 @@ class Files:
             stream.close()
 
     def read_bytes(self, path: str) -> bytes | None:
-        """The content of a small file; None where there is none that can be read."""
+        """The content of a small file; None where there is none.
+
+        Raises MissingInputError where it is not as it was written, RetryLaterError where the
+        storage does not give it.
+        """
         fs, where = self._at(path)
         try:
             stream = fs.open(where)
@@ -126,14 +132,22 @@ class Files:
                 return bytes(stream.readAllBytes())
             finally:
                 stream.close()
-        except Py4JJavaError:
-            return None
+        except Py4JJavaError as error:
+            kind = str(error.java_exception.getClass().getSimpleName())
+            if kind in _NOT_THERE:
+                return None
+            if kind == "ChecksumException":
+                raise MissingInputError(
+                    f"{path}: not as it was written; bring the file back from a copy"
+                ) from None
+            why = str(error.java_exception.getMessage()).partition("\n")[0]
+            raise RetryLaterError(f"{path}: cannot be read; run again ({kind}: {why})") from None
 
     def read_json(self, path: str) -> dict[str, Any]:
-        """The JSON object in a small file; empty where the file is missing or torn."""
+        """The JSON object in a small file; empty where it is missing, torn or being written."""
         try:
             told = json.loads(self.read_bytes(path) or b"{}")
-        except ValueError:
+        except (ValueError, NightshelfError):
             return {}
         return told if isinstance(told, dict) else {}
 
