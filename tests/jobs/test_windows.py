@@ -1,6 +1,9 @@
 """Nights that read a window of days again, and keep what they read earlier."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from pyspark.sql import functions as F
 
 from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS
@@ -68,6 +71,21 @@ def test_old_nights_keep_what_files_told_that_are_gone(
     night(invoke, shop, "2026-11-23", "ingest")
     night(invoke, shop, "2026-11-24", "ingest")
     assert events_by_day(shop) == {22: 10, 23: 10, 24: 10}
+
+
+def test_what_a_source_told_stays_though_another_began_later(invoke: Invoke, shop: Shop) -> None:
+    config = yaml.safe_load(Path(shop.conf).read_text())
+    events = config["sources"]["events"]
+    config["sources"]["events"] = [events, {**events, "path": "app/{ds}.csv"}]
+    Path(shop.conf).write_text(yaml.safe_dump(config))
+    (shop.folder / "app").mkdir()
+    app = "user,item,type,at,price\nu9,i1,click,2026-11-24 10:00:00,1\n"
+    (shop.folder / "app" / "2026-11-24.csv").write_text(app)
+    for gone in ("2026-11-22", "2026-11-23"):
+        night(invoke, shop, "2026-11-24", "ingest")
+        (shop.folder / "log" / f"{gone}.csv").unlink()
+    night(invoke, shop, "2026-11-24", "ingest")
+    assert events_by_day(shop) == {22: 10, 23: 10, 24: 11}
 
 
 def test_columns_are_held_against_the_nearest_night_that_is_told(

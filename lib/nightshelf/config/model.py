@@ -193,7 +193,7 @@ class TowersConfig(Section):
     patience: int = Field(
         2, ge=0, description="epochs without a better valid recall before the stop"
     )
-    learning_rate: float = Field(3e-3, gt=0, description="its highest, after the warm-up")
+    learning_rate: float = Field(3e-3, gt=0, description="its highest")
     recall_at: int = Field(
         50, ge=1, description="judged by what they find among so many items, beside popularity"
     )

@@ -70,18 +70,18 @@ class Reader:
             raise _missing_column(name, missing[0], str(source.path or source.table), frame.columns)
         return frame.where(_kept(source)) if source.keep else frame
 
-    def first_day(self, sources: Sequence[FileSource]) -> date | None:
-        """The first day from which there is a file of each source that has one a day; None if none.
+    def first_days(self, sources: Sequence[FileSource]) -> dict[str, date]:
+        """The day of the oldest file of each source that has one a day, by the source's path.
 
         Raises MissingInputError where a source has no file.
         """
-        firsts = []
+        firsts = {}
         for source in sources:
             path = self._located(source.path or "")
             if DAY in path:
                 days = (_day_of(entry, path) for entry in self._paths(path, "sources"))
-                firsts.append(min(filter(None, days)))
-        return max(firsts, default=None)
+                firsts[str(source.path)] = min(filter(None, days))
+        return firsts
 
     def _table(self, table: str, name: str) -> DataFrame:
         if not self.spark.catalog.tableExists(table):

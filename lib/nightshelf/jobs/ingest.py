@@ -1,6 +1,6 @@
 """Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -70,11 +70,11 @@ def run(run: Run) -> None:
         .persist(StorageLevel.DISK_ONLY)
     )
     check_refused(run, judged)
-    oldest = timed.first_day(config.sources.events)
-    known = oldest and _oldest_known(run, commits)
-    first = since or config.ingest.first_day
-    if known and oldest and known < oldest:
-        first, oldest = max(first, oldest), known  # what older files told stays
+    there = timed.first_days(config.sources.events)
+    known = _oldest_known(run, commits, there.keys())
+    # What files told that are gone stays.
+    gone = (day for path, day in there.items() if known.get(path, day) < day)
+    first = max([since or config.ingest.first_day, *gone])
     told = judged.where(F.col(DS).between(F.lit(first), F.lit(run.ds)))
     _publish_refused(run, told, first)
     _publish_items(run, reader, told, first)
@@ -87,7 +87,9 @@ def run(run: Run) -> None:
         about={
             "source_columns": delivery.schemas,
             "pseudonym_key": key,
-            "oldest_file": oldest and oldest.isoformat(),
+            "oldest_files": {
+                path: min(day, known.get(path, day)).isoformat() for path, day in there.items()
+            },
         },
     )
     judged.unpersist()
@@ -102,16 +104,25 @@ def _since(run: Run, before: Mapping[str, Any]) -> date | None:
     return min(run.ds, next_night) - (days - 1) * ONE_DAY
 
 
-def _oldest_known(run: Run, commits: Commits) -> date | None:
-    """The day of the oldest file that any night has read; where none tells it, of the first event.
+def _oldest_known(run: Run, commits: Commits, paths: Set[str]) -> dict[str, date]:
+    """The day of the oldest file of each path that any night has read; empty before the first.
 
-    Of nights of any day: Delta forgets commits, and who erases a user leaves but one.
+    Of nights of any day: Delta forgets commits, and who erases a user leaves but one. A path that
+    none tells of may be an old one's new name: the oldest of all, else the first event, stands in.
     """
-    told = [str(day) for manifest in commits.manifests() if (day := manifest.get("oldest_file"))]
-    if told or run.store.version(SILVER_EVENTS) is None:
-        return min(map(date.fromisoformat, told), default=None)
-    first: date | None = run.read(SILVER_EVENTS).agg(F.min(DS)).collect()[0][0]
-    return first
+    if not paths or run.store.version(SILVER_EVENTS) is None:
+        return {}
+    told: dict[str, date] = {}
+    for manifest in commits.manifests():
+        for path, day in manifest.get("oldest_files", {}).items():
+            told[path] = min(told.get(path, date.max), date.fromisoformat(day))
+    missing = paths - told.keys()
+    if missing:
+        oldest = min(told.values(), default=None)
+        if oldest is None:
+            oldest = run.read(SILVER_EVENTS).agg(F.min(DS)).collect()[0][0]
+        told |= dict.fromkeys(missing, oldest or date.max)
+    return told
 
 
 def _until(run: Run, commits: Commits) -> date:
