@@ -27,7 +27,7 @@ from nightshelf.simulate.world import world
 
 LAST = "2026-01-30"  # the night of the simulated shop
 SHOWN = 5
-WORDS = ("text.enabled=false", "search.click_weight=0", "search.segment=null")
+WORDS = ("text.enabled=false", "search.click_weight=0", "search.segment=null", "search.rerank=0")
 SYSTEMS = {"not_judged": ("search.rerank=0",), "words": WORDS}
 Scores = np.ndarray[Any, Any]
 

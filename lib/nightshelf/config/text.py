@@ -75,7 +75,10 @@ class TextTrainingConfig(Section):
         30, ge=0, description="an impression so soon after a search of its session answers it"
     )
     pairs: int = Field(
-        2_000, ge=1, description="most (query, item) pairs learnt from, the most looked at first"
+        1_600,
+        ge=1,
+        description="most (query, item) pairs learnt from, the most looked at first; half as many "
+        "more judge what was learnt",
     )
     min_pairs: int = Field(500, ge=1, description="with fewer pairs, nothing is trained")
     negatives: int = Field(

@@ -84,7 +84,7 @@ def _pairs(run: Run) -> DataFrame:
     return (
         labelled.join(items, ITEM, "inner")
         .transform(splits(config.pairs))
-        .withColumn(WEIGHT, F.col(WEIGHT) / F.avg(WEIGHT).over(Window.partitionBy()))
+        .withColumn(WEIGHT, F.col(WEIGHT) / F.avg(WEIGHT).over(Window.partitionBy("split")))
         .select(QUERY, ITEM, TEXT, LABEL, WEIGHT, "split", "sample_id")
         .transform(with_negatives(items, labelled, config.negatives))
         .transform(augmented(_augmentation(run)))

@@ -1,6 +1,7 @@
 """Queries and texts -> the columns of a training set of pairs, in Spark."""
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import Literal
 
 import pyarrow as pa
@@ -20,21 +21,24 @@ SCHEMA = (
 
 
 def splits(most: int) -> Transform:
-    """[query, item_id, …, weight] -> the same with split, sample_id: the `most` of largest weight.
+    """[query, item_id, …, weight] -> the same with split, sample_id: those of largest weight.
 
-    All pairs of a query are in one split: of ten queries, by their hash, one is for valid and one
-    for test. A split's pairs follow from the query alone, whatever else is in the log.
+    `most` to learn from and half as many for valid and for test. All pairs of a query are in one
+    split: of ten queries, by their hash, one is for valid and one for test. A split's pairs follow
+    from the query alone, whatever else is in the log.
     """
+    limits = {"train": most, "valid": -(-most // 2), "test": -(-most // 2)}
 
     def transform(pairs: DataFrame) -> DataFrame:
         tenth = F.pmod(F.xxhash64(F.lit("split"), QUERY), F.lit(10))
-        kept = pairs.orderBy(F.desc(WEIGHT), QUERY, ITEM).limit(most)
-        return kept.withColumns(
+        told = pairs.withColumns(
             {
                 "split": F.when(tenth == 0, "test").when(tenth == 1, "valid").otherwise("train"),
                 "sample_id": F.xxhash64(QUERY, ITEM),
             }
-        )
+        ).orderBy(F.desc(WEIGHT), QUERY, ITEM)
+        kept = (told.where(F.col("split") == name).limit(n) for name, n in limits.items())
+        return reduce(DataFrame.unionByName, kept)
 
     return transform
 
