@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.config import SparkConfig, WarehouseConfig
@@ -49,6 +50,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(autouse=True)
+def _forget_logging() -> Iterator[None]:
+    """A job that ran in a test logs to the screen of that test, which is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -84,6 +84,7 @@ def test_an_added_column_is_a_warning(invoke: Invoke, shop: Shop) -> None:
     assert (warning["event"], warning["columns"]) == ("new columns in a source", "colour")
 
 
+@pytest.mark.long
 def test_an_old_night_is_held_to_the_columns_of_its_time(invoke: Invoke, shop: Shop) -> None:
     night(invoke, shop, "2026-11-23", "ingest")
     header = "user,item,type,at,price,colour"

@@ -50,9 +50,9 @@ def test_storage_that_does_not_answer_is_no_bug(
     def silent(*_: object) -> None:
         raise RuntimeError("java.net.ConnectException: Call to nn:8020 failed")
 
-    monkeypatch.setattr("nightshelf.runs.cli.start", silent)
-    for shows in ("status", "models"):
-        monkeypatch.setattr(f"nightshelf.jobs.{shows}.start", silent)
+    # Those that show first: what imports them later would find a cli that is broken.
+    for module in ("jobs.status", "jobs.models", "runs.cli"):
+        monkeypatch.setattr(f"nightshelf.{module}.start", silent)
     ended = invoke(job, "--conf-file", shop.conf, *DS)
     assert ended.code == 75
     assert ended.error.startswith("storage did not answer; run again")

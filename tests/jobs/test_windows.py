@@ -60,7 +60,13 @@ def test_an_item_told_long_after_it_came_is_known(invoke: Invoke, shop: Shop) ->
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("retold", [True, False], ids=["one manifest", "no manifest"])
+@pytest.mark.parametrize(
+    "retold",
+    [
+        pytest.param(True, id="one manifest"),
+        pytest.param(False, id="no manifest", marks=pytest.mark.long),
+    ],
+)
 def test_old_nights_keep_what_files_told_that_are_gone(
     invoke: Invoke, shop: Shop, retold: bool
 ) -> None:
@@ -73,6 +79,7 @@ def test_old_nights_keep_what_files_told_that_are_gone(
     assert events_by_day(shop) == {22: 10, 23: 10, 24: 10}
 
 
+@pytest.mark.long
 def test_what_a_source_told_stays_though_another_began_later(invoke: Invoke, shop: Shop) -> None:
     config = yaml.safe_load(Path(shop.conf).read_text())
     events = config["sources"]["events"]

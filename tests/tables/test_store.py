@@ -132,6 +132,7 @@ def test_a_run_reads_one_version_to_its_end(spark: SparkSession, store: Store) -
     assert store.versions == {"gold.item_neighbours": 0}
 
 
+@pytest.mark.long
 def test_a_past_version_that_is_kept_no_more_is_a_missing_input(
     spark: SparkSession, store: Store
 ) -> None:
