@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Airflow:
 
     def rows(self, query: str, *values: str) -> list[dict[str, Any]]:
         """What Airflow's database says."""
-        with sqlite3.connect(self.home / "airflow.db", timeout=30) as database:
+        with closing(sqlite3.connect(self.home / "airflow.db", timeout=30)) as database:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(query, values)]
 
