@@ -196,7 +196,7 @@ def labels_moved(ds: date, days: int) -> Transform:
                 F.count_if(~F.col("is_now")).alias("before"),
                 F.count_if("is_now").alias("now"),
             )
-            .where("rate_now >= 0 AND rate_then > 0")
+            .where("rate_now IS NOT NULL AND rate_then > 0")
             .select(
                 F.lit("labels").alias("subject"),
                 "name",

@@ -7,7 +7,7 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightshelf.columns import VECTORS
-from nightshelf.config import config_hash
+from nightshelf.config import TextConfig, config_hash
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.settings import Settings
 from nightshelf.errors import MissingInputError, NightshelfError
@@ -19,10 +19,7 @@ from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 from nightshelf.tables import ITEM_FEATURES, OPS_MODELS, USER_FEATURES
 
-_TEXT = (
-    "enabled", "model", "precision", "max_tokens", "dimensions", "reviews", "basis_texts",
-    "lsa_texts", "lsa_dimensions", "seed",
-)  # fmt: skip
+_TEXT = sorted(TextConfig.model_fields.keys() - {"neighbours", "tokens_at_once"})
 _LISTS = ("half_life_days", "bought_types", "repeatable", "repeatable_categories")
 
 KEYS: Final = (

@@ -79,6 +79,11 @@ def lately_chosen(run: Run, shoppers: list[str], items: DataFrame) -> dict[str, 
     return {user: titles[:HISTORY] for user, titles in told.items()}
 
 
+def of_length(k: int) -> tuple[str, ...]:
+    """The metrics of lists of length `k` and those of all their scores, in order."""
+    return (*(f"{name}@{k}" for name in (*METRICS, *EXPOSURE)), *SCALARS)
+
+
 def show_evaluation(rows: DataFrame, k: int, console: Console) -> None:
     """Prints [gold.evaluation] of one day over all users: a line a metric, a column a model.
 
@@ -89,15 +94,16 @@ def show_evaluation(rows: DataFrame, k: int, console: Console) -> None:
     models = sorted({model for _, model in told})
     numbers = (*models, "of")
     titled = grid("The lists against what users did next", "metric", *numbers, numbers=numbers)
-    for metric in (*(f"{name}@{k}" for name in (*METRICS, *EXPOSURE)), *SCALARS):
+    for metric in of_length(k):
         cells = [told.get((metric, model)) for model in models]
         some = [cell for cell in cells if cell is not None and cell["value"] is not None]
         if some:
-            titled.add_row(metric, *map(_with_bounds, cells), f"{some[0]['n']:,}")
+            titled.add_row(metric, *map(with_bounds, cells), f"{some[0]['n']:,}")
     console.print(titled, markup=False)
 
 
-def _with_bounds(cell: Row | None) -> str:
+def with_bounds(cell: Row | None) -> str:
+    """A row of [gold.evaluation] as its value and, in brackets, its bounds; empty without any."""
     if cell is None or cell["value"] is None:
         return ""
     bounds = "" if cell["low"] is None else f" [{cell['low']:.4f}, {cell['high']:.4f}]"

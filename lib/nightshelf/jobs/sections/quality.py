@@ -7,12 +7,10 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, SEGMENT, SOURCE
-from nightshelf.evaluation.exposure import EXPOSURE
-from nightshelf.evaluation.list_metrics import METRICS
 from nightshelf.evaluation.people import ALL
-from nightshelf.evaluation.scores import SCALARS
 from nightshelf.jobs.evaluate import NIGHTSHELF
 from nightshelf.jobs.sections.nights import DAYS, none_where
+from nightshelf.jobs.show import of_length, with_bounds
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, curve, intervals, lines
 from nightshelf.runs import Run
@@ -90,22 +88,13 @@ def over_time(judged: Judged) -> Section:
 
 
 def _all_metrics(judged: Judged, day: date) -> Table:
-    told = {*(f"{name}@{judged.k}" for name in (*METRICS, *EXPOSURE)), *SCALARS}
-    metrics = sorted({metric for d, _, metric in judged.cells if d == day and metric in told})
     rows = []
-    for metric in metrics:
+    for metric in sorted(of_length(judged.k)):
         cells = [judged.cells.get((day, model, metric)) for model in judged.models]
         if any(cell and cell["value"] is not None for cell in cells):
-            rows.append([metric, *map(_cell, cells)])
+            rows.append([metric, *map(with_bounds, cells)])
     head = ("metric", *judged.models)
     return Table(f"The lists of {day}", head, rows, frozenset(range(1, len(head))))
-
-
-def _cell(row: Row | None) -> str:
-    if row is None or row["value"] is None:
-        return ""
-    bounds = "" if row["low"] is None else f" [{row['low']:.4f}, {row['high']:.4f}]"
-    return f"{row['value']:.4f}{bounds}"
 
 
 def scores(judged: Judged, day: date) -> Section:
