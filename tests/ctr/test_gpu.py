@@ -49,6 +49,19 @@ def fit(data: Path, out: Path, told: Settings) -> dict[str, Any]:
     return fitting.fit(Work(str(data), str(out), told), Alone())
 
 
+def on_either(
+    data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, told: Settings
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a training by `told` gives on the CPU, in `folder`/cpu, and on the GPU, in its gpu."""
+    there = fit(data, folder / "gpu", told)
+
+    def on_cpu(_: Ranks) -> torch.device:
+        return CPU
+
+    monkeypatch.setattr(training, "device_of", on_cpu)
+    return fit(data, folder / "cpu", told), there
+
+
 def test_a_rank_has_a_gpu() -> None:
     assert device_of(Alone()) == torch.device("cuda", 0)
 
@@ -57,17 +70,21 @@ def test_a_rank_has_a_gpu() -> None:
 def test_each_model_learns_what_it_learns_on_a_cpu(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
-    told = settings(model)
-    there = fit(data, tmp_path / "gpu", told)
-
-    def on_cpu(_: Ranks) -> torch.device:
-        return CPU
-
-    monkeypatch.setattr(training, "device_of", on_cpu)
-    here = fit(data, tmp_path / "cpu", told)
+    here, there = on_either(data, tmp_path, monkeypatch, settings(model))
     assert there["losses"] == pytest.approx(here["losses"], rel=1e-4)
     for name, value in here["metrics"].items():
         assert there["metrics"][name] == pytest.approx(value, abs=2e-3), name
+
+
+def test_the_mean_of_several_epochs_weights_is_that_of_a_cpu(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = settings("dcn_v2", epochs=3, averaged_epochs=2, schedule="plateau")
+    here, there = on_either(data, tmp_path, monkeypatch, told)
+    assert there["valid_aucs"] == pytest.approx(here["valid_aucs"], abs=2e-3)
+    weights = [load_file(tmp_path / place / "model.safetensors") for place in ("cpu", "gpu")]
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, atol=2e-3, rtol=1e-2)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -207,7 +207,10 @@ def test_a_robot_of_ten_million_events_costs_its_reading(invoke: Invoke, shop: S
         F.lit("robot").alias("user"),
         F.format_string("i%d", F.col("id") % 4).alias("item"),
         F.lit("click").alias("type"),
-        F.timestamp_seconds(F.lit(1795478400) + F.col("id") % 86_400).cast("string").alias("at"),
+        # A day has 8,640 microseconds for each of them.
+        F.timestamp_micros(F.lit(1795478400_000_000) + F.col("id") * 8_640)
+        .cast("string")
+        .alias("at"),
         F.lit("9.5").alias("price"),
     )
     folder = Path(shop.folder) / "robot"

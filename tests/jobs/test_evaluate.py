@@ -29,6 +29,9 @@ def test_lists_are_judged_by_the_days_that_follow(invoke: Invoke, nights: Shop) 
     judged = invoke("evaluate", *conf, "2026-11-23")
     assert judged.code == 0
     assert "ndcg@10" in judged.out
+    [warning] = [line for line in judged.lines if line["level"] == "warning"]
+    assert "fewer days than evaluate.horizon_days" in warning["event"]
+    assert (warning["newest_events"], warning["wanted"]) == ("2026-11-24", "2026-11-30")
     rows = nights.store.read(GOLD_EVALUATION)
     models = {r["model"] for r in rows.select("model").distinct().collect()}
     assert models == {"nightshelf", "popularity", "item_cf"}

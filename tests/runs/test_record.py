@@ -13,20 +13,26 @@ from nightshelf.runs.record import Outcome, recorded
 
 
 @pytest.mark.parametrize(
-    ("raised", "status", "code"),
+    ("raised", "dry_run", "status", "code"),
     [
-        (None, "done", 0),
-        (Skipped("nothing to do"), "skipped", 0),
-        (KeyboardInterrupt(), "failed", 70),  # Ctrl-C is no success
-        (ZeroDivisionError("oops"), "failed", 70),
+        (None, False, "done", 0),
+        (Skipped("nothing to do"), False, "skipped", 0),
+        (KeyboardInterrupt(), False, "failed", 70),  # Ctrl-C is no success
+        (ZeroDivisionError("oops"), False, "failed", 70),
+        (None, True, "dry-run", 0),
+        (ZeroDivisionError("oops"), True, "dry-run", 70),  # of what is published nothing failed
     ],
 )
 def test_an_end_is_told_as_it_was(
-    monkeypatch: pytest.MonkeyPatch, raised: BaseException | None, status: str, code: int
+    monkeypatch: pytest.MonkeyPatch,
+    raised: BaseException | None,
+    dry_run: bool,
+    status: str,
+    code: int,
 ) -> None:
     written: list[Outcome] = []
     monkeypatch.setattr(record, "_write_row", lambda _, outcome: written.append(outcome))
-    run = cast(Run, SimpleNamespace(dry_run=False, job="ingest"))
+    run = cast(Run, SimpleNamespace(dry_run=dry_run, job="ingest"))
     with suppress(BaseException), recorded(run):
         if raised:
             raise raised

@@ -91,7 +91,9 @@ def _encode(run: Run, model: TextModel, new: DataFrame, load: Loader[Vectors]) -
     if not run.rows_in and not run.store.has(ITEM_TEXT, run.ds):
         return
     began = time.monotonic()
-    rows = new.repartition(tasks, TEXT_HASH).transform(encoded(load)).withColumns(told)
+    # Sums differ in their last bits by what a text is batched with: always with the same others.
+    dealt = new.repartition(tasks, TEXT_HASH).sortWithinPartitions(TEXT_HASH)
+    rows = dealt.transform(encoded(load)).withColumns(told)
     published = run.publish(rows.select(*ITEM_TEXT.schema.names), ITEM_TEXT)
     seconds = time.monotonic() - began
     if published:

@@ -6,7 +6,7 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import CATEGORY, ITEM, PRICE, SEGMENT, USER
+from nightshelf.columns import CATEGORY, DS, ITEM, PRICE, SEGMENT, USER
 from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.facts import Facts, facts_of
 from nightshelf.evaluation.figures import figures
@@ -15,6 +15,7 @@ from nightshelf.evaluation.relevant import last_day, logged, relevant, shown
 from nightshelf.evaluation.segments import segments
 from nightshelf.ranking.recommend import Ingredients
 from nightshelf.runs import Run
+from nightshelf.runs.logs import logger
 from nightshelf.sending import send
 from nightshelf.tables import CUSTOMERS, SILVER_EVENTS, SILVER_USERS
 
@@ -39,10 +40,11 @@ class Judge:
 def judge(run: Run, made: Ingredients) -> Judge:
     """Of ds, by the days of `evaluate.horizon_days` after it.
 
-    Raises MissingInputError where there are no events in these.
+    Raises MissingInputError where there are no events in these; warns where not all have come.
     """
     config, feedback = run.config.evaluate, run.config.feedback
-    later = run.read(SILVER_EVENTS, until=last_day(config, run.ds))
+    last = last_day(config, run.ds)
+    later = run.read(SILVER_EVENTS, until=last)
     users = run.read(SILVER_USERS) if run.store.version(SILVER_USERS) is not None else None
     items = made.shop.items.select(ITEM, CATEGORY, PRICE)
     kinds = made.positives.transform(
@@ -65,6 +67,13 @@ def judge(run: Run, made: Ingredients) -> Judge:
         raise MissingInputError(
             f"no events in the {config.horizon_days} days after {run.ds} to judge its lists by; "
             "ingest later days first"
+        )
+    newest = later.agg(F.max(DS)).first()
+    if newest and newest[0] < last:
+        logger().warning(
+            "events have come for fewer days than evaluate.horizon_days",
+            newest_events=str(newest[0]),
+            wanted=str(last),
         )
     facts = send(run.spark.sparkContext, facts_of(items, made.positives))
     return Judge(outcomes, wanted, facts, made.catalogue.select(ITEM))

@@ -47,7 +47,7 @@ def recorded(run: Run) -> Iterator[Outcome]:
         outcome.exit_code = EXIT_OK
     except Exception as error:
         told = explained(error)
-        outcome.status = "failed"
+        outcome.status = "dry-run" if run.dry_run else "failed"
         outcome.exit_code = told.exit_code if told else EXIT_BUG
         outcome.message = str(told) if told else f"{type(error).__name__}: a bug in {run.job}"
         raise (told or error) from (None if told is error else error)
