@@ -10,7 +10,8 @@ trained on all rows by five seeds, and test AUC and log loss are told by mean an
 deviation. `lead`: our best model's mean AUC less the best peer's, each chosen by the mean on valid.
 
 A finished run is kept as a line in results/.cache/ctr.jsonl and not run again: the bench goes on
-where it was stopped. `--help` tells how to try it in small.
+where it was stopped, on another machine, too. `places`: where the seeds were run; each side takes a
+GPU where it finds one. `--help` tells how to try it in small.
 """
 
 import argparse
@@ -28,10 +29,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import torch
 from peers import ctr_data
 from peers.environment import HERE as PEERS
 from peers.environment import python_of, run_peer
-from report import RESULTS, ROOT, write
+from report import RESULTS, ROOT, machine, write
 
 DATA = ROOT.parent / "shared" / "data"
 CACHE = RESULTS / ".cache" / "ctr.jsonl"
@@ -140,7 +142,8 @@ class Runner:
         key = self._key(name, entrant, rows, asked)
         if key not in self.kept:
             folder = self.folders[name, rows]
-            self.kept[key] = self._run(folder, entrant, {**asked, "threads": self.threads})
+            found = self._run(folder, entrant, {**asked, "threads": self.threads})
+            self.kept[key] = {**found, "place": place()}
             told = {"key": key, "set": name, "entrant": entrant.name, "settings": asked}
             self._keep({**told, "rows": rows, "figures": self.kept[key]})
         return self.kept[key]
@@ -172,6 +175,13 @@ class Runner:
             print(f"ctr: {told_of} in {figures['epochs']} epochs", file=sys.stderr)
 
 
+def place() -> str:
+    """This machine, in words."""
+    told = machine()
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{told['cores']} cores ({told['cpu']}){gpu}"
+
+
 def tuned(entrant: Entrant, run: Run) -> Settings:
     """The settings found best on valid, one axis after another; the first of equals."""
     best = dict(entrant.start)
@@ -193,6 +203,7 @@ def judged(entrant: Entrant, few: Run, run: Run, seeds: int) -> Figures:
         figures[name] = round(statistics.fmean(values), 5)
         figures[f"{name}_sd"] = round(statistics.stdev(values), 5) if seeds > 1 else None
     figures["epochs"] = [told["epochs"] for told in runs]
+    figures["places"] = sorted({told["place"] for told in runs})
     return figures
 
 

@@ -77,13 +77,14 @@ def ctr(f: Figures) -> str:
                     f"{found[n][m]:.5f} ± {found[n][f'{m}_sd'] or 0:.5f}"
                     for m in ("auc", "logloss")
                 ),
+                "; ".join(found[n]["places"]),
             ]
             for n in models
         ]
         lead = found["lead"]
         parts += [
             f"### {name}\n",
-            table(["", "test AUC", "test log loss"], rows) + "\n",
+            table(["", "test AUC", "test log loss", "seeds run on"], rows) + "\n",
             f"- {found['best_ours']} less {found['best_peer']}, each the best on valid: "
             + against(lead, "at least 0", lead >= 0)
             + "\n",

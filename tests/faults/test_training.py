@@ -29,6 +29,8 @@ SETTINGS = Settings(
     epochs=4,
     patience=4,
     learning_rate=0.03,
+    schedule="plateau",
+    averaged_epochs=2,
     checkpoint_steps=7,
 )
 STALL = 20
@@ -107,6 +109,7 @@ def test_a_killed_rank_costs_time_and_nothing_else(
     # Two ranks learn as one does.
     alone = fit(Work(str(data), str(tmp_path / "alone"), SETTINGS), Alone())
     assert whole.told["losses"] == pytest.approx(alone["losses"], abs=0.02)
+    assert whole.told["valid_aucs"] == pytest.approx(alone["valid_aucs"], abs=0.02)
     assert whole.told["rows"] == alone["rows"] == 4_000
 
 
