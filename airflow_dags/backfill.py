@@ -1,7 +1,7 @@
 """Past days, by hand: one job or whole nights, day after day."""
 
 from airflow.sdk import DAG, Param
-from nightshelf_run import parameters
+from nightshelf_run import TRAINS_NIGHTLY, parameters
 from nightshelf_tasks import NightshelfJob, shared
 
 JOBS = (
@@ -36,16 +36,21 @@ with DAG(
         "job": Param("nightly", enum=list(JOBS), title="Job", description="nightly: whole nights."),
         "ds_from": Param(type="string", format="date", title="First day"),
         "ds_to": Param(type="string", format="date", title="Last day"),
+        "train": Param(
+            TRAINS_NIGHTLY, type="boolean", title="Train",
+            description="Of whole nights. No: each ranks by the models that were in use then.",
+        ),
         **parameters(k=True),
     },
     **shared(),
-):
+):  # fmt: skip
     NightshelfJob(
         job="backfill",
         arguments=(
             *("--job", "{{ params.job }}"),
             *("--ds-from", "{{ params.ds_from }}"),
             *("--ds-to", "{{ params.ds_to }}"),
+            "{{ '--train' if params.train else '--no-train' }}",
         ),
         dated=False,
         execution_timeout=None,

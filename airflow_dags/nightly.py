@@ -39,7 +39,8 @@ with DAG(
             description="No: the models in use go on; retrain_weekly makes new ones.",
         ),
     },
-    **shared(),
+    # One that hangs, as where the pool is missing, does not hold up the next ones for ever.
+    **shared(dagrun_timeout=timedelta(hours=48)),
 ):  # fmt: skip
     learning = {"pool": TRAINING_POOL, "wanted": "train"}
 

@@ -51,7 +51,8 @@ class AfterNight(ExternalTaskSensor):
             "external_task_id": external_task_id,
             "mode": "reschedule",
             "poke_interval": timedelta(minutes=5),
-            "timeout": timedelta(hours=12),
+            # A night may wait for its input and work on for long; then it is late, see `poke`.
+            "timeout": timedelta(hours=26),
         }
         super().__init__(**told | ends | kwargs)
 

@@ -270,8 +270,8 @@ def test_a_range_of_days_goes_to_the_backfill_job(trial: Airflow) -> None:
     assert told.returncode == 0, told.stdout
     given = tries(trial, "backfill")[0]
     script = given.index(str(ROOT / "jobs" / "backfill.py"))
-    assert given[script + 1 : script + 11] == [
-        "--job", "nightly", "--ds-from", "2026-01-01", "--ds-to", "2026-01-03",
+    assert given[script + 1 : script + 12] == [
+        "--job", "nightly", "--ds-from", "2026-01-01", "--ds-to", "2026-01-03", "--train",
         "--conf-file", "conf/local.yaml", "--set", "a.b=1",
     ]  # fmt: skip
     assert "--ds" not in given

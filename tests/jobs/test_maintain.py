@@ -1,5 +1,7 @@
 """Old days, old versions and old models go; what is in use stays."""
 
+import os
+import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -103,6 +105,13 @@ def test_refused_rows_that_expired_stay_away(invoke: Invoke, shop: Shop) -> None
     assert days_of(shop, QUARANTINE_EVENTS) == refused[1:]
 
 
+def age(folder: Path) -> None:
+    """Makes what lies in a folder two days old."""
+    then = time.time() - 2 * 86_400
+    for path in folder.iterdir():
+        os.utime(path, (then, then))
+
+
 def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     warehouse = shop.folder / "warehouse"
     made = {
@@ -130,6 +139,9 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     with shop.store.at_work("ops.models/2026-09-10"):
         assert invoke("maintain", *told).code == 0
         assert all((warehouse / folder).exists() for folder in backfilled)
+    for folder in (warehouse / "models", warehouse / "training"):
+        assert len(list(folder.iterdir())) > 3  # made today: perhaps another task's
+        age(folder)
     ended = invoke("maintain", *told)
     assert ended.code == 0, ended.lines
     assert {path.name for path in (warehouse / "models").iterdir()} == {
@@ -144,6 +156,7 @@ def test_weights_that_the_configuration_names_stay(invoke: Invoke, shop: Shop) -
     kept = [models / f"2026-09-0{n}-aaaaaaaaaaaa-text" for n in (1, 2, 3)]
     for folder in (*kept, models / "2026-09-04-aaaaaaaaaaaa-text"):
         (folder / "weights").mkdir(parents=True)
+    age(models)
     (shop.folder / "link").symlink_to(kept[0])
     there, back = kept[1], kept[2] / "weights"
     told = (

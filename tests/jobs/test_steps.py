@@ -35,6 +35,14 @@ def test_nothing_is_trained_by_samples_that_were_not_made(
     assert not {"train_towers", "train_ctr"} & set(ran)
 
 
+def test_without_training_models_go_on() -> None:
+    left_out = set(nightly.STEPS) - set(nightly.steps_of(nightly.STEPS, train=False))
+    assert {job.name for job in left_out} == {
+        "build_samples", "train_towers", "train_ctr", "train_text",
+    }  # fmt: skip
+    assert nightly.steps_of(nightly.STEPS, train=True) == nightly.STEPS
+
+
 @pytest.mark.parametrize(
     ("expired", "taken"), [((), 2), ((1, 2), 9), ((1, 2, 9), 12), ((1, 2, 9, 12), None)]
 )

@@ -10,7 +10,7 @@ from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.config import WarehouseConfig
-from nightshelf.errors import DataQualityError, MissingInputError
+from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
 from nightshelf.tables import ITEM_NEIGHBOURS, SERVING_RECOMMENDATIONS, Store
 from nightshelf.tables.commits import Commits
 
@@ -194,6 +194,11 @@ def test_tables_can_be_registered_in_a_metastore(spark: SparkSession, store: Sto
     try:
         found = spark.sql("SELECT item_id FROM nightshelf_test.gold_item_neighbours").collect()
         assert [r["item_id"] for r in found] == ["a"]
+        root = f"{store.config.root}/moved"
+        moved = Store(spark, config.model_copy(update={"root": root}), "run-2")
+        with pytest.raises(ConfigError, match="gold_item_neighbours` names the table at "):
+            moved.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+        assert moved.version(ITEM_NEIGHBOURS) is None
     finally:
         spark.sql("DROP DATABASE nightshelf_test CASCADE")
 

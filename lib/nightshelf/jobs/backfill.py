@@ -20,14 +20,16 @@ NIGHTLY: Final = "nightly"
 JOBS: Final = (NIGHTLY, *nightly.NAMES)
 
 
-def backfill(run: Run, job: str, days: list[date]) -> None:
+def backfill(run: Run, job: str, days: list[date], *, train: bool = True) -> None:
     """Runs the job for each day in turn, and stops at the first that fails.
+
+    Whole nights train their models only with `train`; else each ranks by what was in use then.
 
     The days that are done are kept in a file below the warehouse's root: the same range of the
     same job with the same configuration goes on after them. Once all are done the file goes, and
     the same command starts anew. Raises what the failed day raised.
     """
-    path = _path(run, job, days)
+    path = _path(run, job if train else f"{job}-untrained", days)
     # A dry run has done nothing that another could go on after.
     told: dict[str, Any] = {} if run.dry_run else run.store.files.read_json(path)
     if told:
@@ -35,7 +37,7 @@ def backfill(run: Run, job: str, days: list[date]) -> None:
     try:
         for day in days:
             if day.isoformat() not in told:
-                told[day.isoformat()] = _one(run, job, day)
+                told[day.isoformat()] = _one(run, job, day, train=train)
                 if not run.dry_run:
                     run.store.files.write_json(path, told)
         if not run.dry_run:
@@ -44,15 +46,15 @@ def backfill(run: Run, job: str, days: list[date]) -> None:
         _show(job, days, told)
 
 
-def _path(run: Run, job: str, days: list[date]) -> str:
-    name = f"{job}-{days[0]}-{days[-1]}-{config_hash(run.config)}"
+def _path(run: Run, kind: str, days: list[date]) -> str:
+    name = f"{kind}-{days[0]}-{days[-1]}-{config_hash(run.config)}"
     return f"{run.store.root}/ops/backfills/{name}.json"
 
 
-def _one(backfilled: Run, job: str, day: date) -> dict[str, Any]:
+def _one(backfilled: Run, job: str, day: date, *, train: bool) -> dict[str, Any]:
     run = Run(backfilled.spark, backfilled.config, day, job, new_run_id(day), backfilled.dry_run)
     try:
-        outcome = _ran(run, job)
+        outcome = _ran(run, job, train=train)
     except NightshelfError as error:
         raise type(error)(f"{job} of {day}: {error}") from error
     backfilled.rows_in += run.rows_in
@@ -66,9 +68,9 @@ def _one(backfilled: Run, job: str, day: date) -> dict[str, Any]:
     }
 
 
-def _ran(run: Run, job: str) -> Outcome:
+def _ran(run: Run, job: str, *, train: bool) -> Outcome:
     if job == NIGHTLY:
-        return nightly.night(run, nightly.STEPS)
+        return nightly.night(run, nightly.steps_of(nightly.STEPS, train=train))
     return execute(next(step for step in nightly.STEPS if step.name == job), run)
 
 
@@ -103,7 +105,7 @@ def _body(arguments: Arguments) -> Outcome:
         raise ConfigError("--ds-from and --ds-to are the days: leave --ds out")
     run = start(arguments, "backfill")
     with recorded(run) as outcome, run.store.at_work(f"backfill/{job}"):
-        backfill(run, job, days)
+        backfill(run, job, days, train=extra["train"])
     return outcome
 
 
@@ -129,5 +131,6 @@ main = command(
         click.Option(["--job"], type=click.Choice(JOBS), help="What to run for each day."),
         click.Option(["--ds-from"], metavar="DAY", help="First day."),
         click.Option(["--ds-to"], metavar="DAY", help="Last day."),
+        nightly.TRAIN,
     ),
 )

@@ -1,5 +1,6 @@
 """Maintenance: small files brought together, old versions, days and models removed."""
 
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ from nightshelf.tables import (
 )
 from nightshelf.tables.upkeep import Kept, first_kept, keep_up
 
+DAY_SECONDS: Final = 86_400
 REBUILT: Final = (
     USER_FEATURES,
     ITEM_FEATURES,
@@ -91,19 +93,22 @@ def keep(run: Run, table: Table) -> Kept:
 def old_folders(run: Run) -> Iterator[str]:
     """Models that are in use no more, and training sets and staged files of days gone by.
 
-    Not those of a day that another run is at work on: a backfill makes an old day's anew.
+    Not those of a day that another run is at work on: a backfill makes an old day's anew. Nor those
+    that are younger than a day themselves: between two tasks of a schedule no run is at work.
     """
     days, root = run.config.maintenance.model_days, run.store.root
     if days is None:
         return
     cutoff = run.ds - timedelta(days=days)
+    yesterday = time.time() - DAY_SECONDS
     used = _used(run, cutoff) | _configured(run)
     busy = {_day_of(held.name.rpartition("/")[2]) for held in run.store.others_at_work()}
     for place in ("models", "training", "training/text", "_staging/training"):
         for folder in run.store.files.entries(f"{root}/{place}"):
             day = _day_of(folder.name)
             path = f"{root}/{place}/{folder.name}"
-            if day is not None and day < cutoff and day not in busy and path not in used:
+            is_old = day is not None and day < cutoff and folder.modified < yesterday
+            if is_old and day not in busy and path not in used:
                 yield path
 
 

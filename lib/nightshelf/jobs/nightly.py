@@ -68,6 +68,8 @@ TOLD = (analyse_behaviour.JOB, evaluate.JOB, report.JOB)
 """Steps that tell how the shop does: readers have their lists by then."""
 BEFORE_TRAINING = (build_features.JOB, build_samples.JOB)
 """Those of them without which the others have nothing to do."""
+TRAINING = (build_samples.JOB, train_towers.JOB, train_ctr.JOB, train_text.JOB)
+"""Steps without which the models in use go on."""
 NAMES = tuple(step.name for step in STEPS)
 
 
@@ -110,8 +112,21 @@ def _steps(run: Run, steps: Sequence[Job]) -> None:
 
 def _body(arguments: Arguments) -> Outcome:
     """The steps from `--from` to `--to`."""
-    steps = _chosen(arguments.extra["first"], arguments.extra["last"])
+    extra = arguments.extra
+    steps = steps_of(_chosen(extra["first"], extra["last"]), train=extra["train"])
     return night(start(arguments, "nightly"), steps)
+
+
+def steps_of(steps: Sequence[Job], *, train: bool) -> tuple[Job, ...]:
+    """Those of the steps that are done where models are trained, or go on as they are."""
+    return tuple(step for step in steps if train or step not in TRAINING)
+
+
+TRAIN = click.Option(
+    ["--train/--no-train"],
+    default=True,
+    help="Whether models are trained, or those in use go on. Default: trained.",
+)
 
 
 def _chosen(first: str | None, last: str | None) -> tuple[Job, ...]:
@@ -158,5 +173,6 @@ main = command(
     options=(
         click.Option(["--from", "first"], type=click.Choice(NAMES), help="First step to run."),
         click.Option(["--to", "last"], type=click.Choice(NAMES), help="Last step to run."),
+        TRAIN,
     ),
 )

@@ -23,6 +23,7 @@ from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
 from nightshelf.tables.files import FileInfo, Files, literal
 from nightshelf.tables.locks import Held, LockHeldError, holder, holders, lock
+from nightshelf.tables.metastore import check_name, register
 from nightshelf.tables.parquet import contents
 
 TARGET_FILE_BYTES: Final = 128 * 2**20
@@ -263,10 +264,13 @@ class Store:
         `about` joins the run's manifest in the commit. `in_ranges`: the frame's partitions are
         ranges of the table's layout, one behind the other. `check` looks at the staged rows once
         they keep the contract. Returns the rows published. The caller holds the lock of
-        (table, ds). Raises DataQualityError, with nothing changed, where the frame breaks the
-        table's contract or does not pass the check.
+        (table, ds). Raises, with nothing changed, DataQualityError where the frame breaks the
+        table's contract or does not pass the check, ConfigError where the metastore's name of the
+        table leads elsewhere.
         """
-        since = since or ds
+        since, database = since or ds, self.config.metastore_database
+        if database is not None:
+            check_name(self.spark, self.files, database, table, self.path(table))
         manifest = {
             **self.manifest,
             **(about or {}),
@@ -289,7 +293,8 @@ class Store:
                     days = f"{DS} >= DATE'{since}' AND {DS} <= DATE'{ds}'"
                     laid_out = self._laid_out(staged, table, staging, in_ranges)
                     self.commit(laid_out, table, days, manifest)
-                    self._register(table)
+                    if database is not None:
+                        register(self.spark, database, table, self.path(table))
         finally:
             self.files.delete(staging)
         return rows
@@ -374,14 +379,3 @@ class Store:
             groups[-1].append(file.path)
             held += file.size
         return groups
-
-    def _register(self, table: Table) -> None:
-        database = self.config.metastore_database
-        if database is None:
-            return
-        layer, name = table.name.split(".")
-        self.spark.sql(f"CREATE DATABASE IF NOT EXISTS `{database}`")
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS `{database}`.`{layer}_{name}` USING DELTA "
-            f"LOCATION '{self.path(table)}'"
-        )
