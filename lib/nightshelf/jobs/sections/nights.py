@@ -1,15 +1,16 @@
 """What ran and what came of it: steps, rows in, rows refused, gates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
 import numpy as np
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TYPE, MODEL_ID
 from nightshelf.errors import DataQualityError
-from nightshelf.jobs.evaluate import night
+from nightshelf.jobs.past_runs import with_repaired
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, bars, lines
 from nightshelf.runs import Run
@@ -19,25 +20,22 @@ DAYS: Final = 30
 """What is shown over time is of so many days."""
 
 
-def steps(run: Run) -> Section:
-    """The last run of each job in the night of ds; `evaluate` judges lists of an earlier day."""
-    runs = run.read(OPS_JOB_RUNS, until=run.ds).where(night(run.config) == F.lit(run.ds))
-    rows = runs.orderBy("started").collect()
-    last = {row["job"]: row for row in rows}
-    if not last:
+def steps(run: Run, ran: Mapping[str, Row]) -> Section:
+    """The last run of each step in the night of ds; `evaluate` judges lists of an earlier day."""
+    if not ran:
         return Section("steps", "What ran", [Note(f"No run of {run.ds} is recorded.")])
     told = [
         [
             row["job"], row[DS].isoformat(), row["status"], f"{row['seconds']:,.1f}",
             f"{row['rows_in']:,}", f"{row['rows_out']:,}", row["message"] or "",
         ]
-        for row in last.values()
+        for row in ran.values()
     ]  # fmt: skip
     head = ("job", "day", "status", "seconds", "rows in", "rows out", "what it said")
-    took = {name: row["seconds"] for name, row in last.items() if row["status"] == "done"}
+    took = {name: row["seconds"] for name, row in ran.items() if row["status"] == "done"}
     blocks: list[Block] = [
         Note(f"{row['job']}: {row['message']}", is_alarm=True)
-        for row in last.values()
+        for row in ran.values()
         if row["status"] == "failed"
     ]
     if took:
@@ -91,13 +89,18 @@ def gates(run: Run) -> Section:
     first = F.lit(run.ds - timedelta(days=DAYS - 1))
     held = (
         run.read(OPS_JOB_RUNS, until=run.ds)
+        .transform(with_repaired)
         .where((F.col("exit_code") == DataQualityError.exit_code) & (F.col(DS) >= first))
+        .where(F.col("status") == "failed")  # a dry run holds nothing back
         .where(F.col("job") != "nightly")  # says again what its step said
         .orderBy(F.desc("started"))
         .collect()
     )
     blocks: list[Block] = [
-        Note(f"{row[DS]}, {row['job']}: {row['message']}", is_alarm=row[DS] == run.ds)
+        Note(
+            f"{row[DS]}, {row['job']}{' (mended)' if row['repaired'] else ''}: {row['message']}",
+            is_alarm=row[DS] == run.ds and not row["repaired"],
+        )
         for row in held
     ]
     if run.store.version(OPS_MODELS) is not None:

@@ -1,0 +1,83 @@
+"""What the sections of the page say of nights that went wrong, from literal rows."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nightshelf.config import Config
+from nightshelf.jobs.past_runs import last_runs
+from nightshelf.jobs.sections.nights import gates, steps
+from nightshelf.report.page import Note, Section, Table
+from nightshelf.tables import OPS_JOB_RUNS
+from nightshelf.tables import Table as Contract
+
+DS = date(2026, 11, 24)
+HELD = "gold.drift: the night's inputs have moved"
+JOB_RUNS = (
+    "run_id string, job string, ds date, status string, exit_code int, message string, "
+    "started timestamp, seconds double, rows_in long, rows_out long"
+)
+NightOf = Callable[[Mapping[Contract, DataFrame]], Any]
+
+
+@pytest.fixture(scope="module")
+def night_of() -> NightOf:
+    """A run of DS that reads those tables and knows no others."""
+
+    def make(tables: Mapping[Contract, DataFrame], **options: Any) -> Any:
+        def read(table: Contract, until: date = date.max, on: date | None = None) -> DataFrame:
+            rows = tables[table].where(F.col("ds") <= until)
+            return rows if on is None else rows.where(F.col("ds") == on)
+
+        def has(table: Contract, on: date) -> bool:
+            return table in tables and not read(table, on=on).isEmpty()
+
+        store = SimpleNamespace(version=lambda table: 0 if table in tables else None, has=has)
+        return SimpleNamespace(ds=DS, config=Config(**options), read=read, store=store)
+
+    return make
+
+
+def ended(minute: int, job: str, status: str, code: int = 0, said: str | None = None) -> Any:
+    """A row of [ops.job_runs]."""
+    started = datetime(2026, 11, 25, 1, minute, tzinfo=UTC)
+    return (f"run-{minute}", job, DS, status, code, said, started, 1.5, 10, 5)
+
+
+def notes(section: Section, alarms: bool = False) -> list[str]:
+    return [b.text for b in section.blocks if isinstance(b, Note) and b.is_alarm >= alarms]
+
+
+def tables(section: Section) -> list[Table]:
+    return [block for block in section.blocks if isinstance(block, Table)]
+
+
+def test_a_night_that_was_held_and_mended_is_told_as_mended(
+    spark: SparkSession, night_of: NightOf
+) -> None:
+    told = [
+        ended(1, "ingest", "done"),
+        ended(2, "check_drift", "failed", 65, HELD),
+        ended(3, "report", "done"),
+        ended(4, "nightly", "failed", 65, HELD),
+        ended(5, "ingest", "dry-run", 65, "held, had it been no dry run"),
+        ended(6, "check_drift", "done"),
+    ]
+
+    def night(rows: list[Any]) -> Any:
+        return night_of({OPS_JOB_RUNS: spark.createDataFrame(rows, JOB_RUNS)})
+
+    held, mended = night(told[:5]), night(told)
+    assert notes(gates(held), alarms=True) == [f"2026-11-24, check_drift: {HELD}"]
+    assert notes(steps(held, last_runs(held)), alarms=True) == [f"check_drift: {HELD}"]
+    assert notes(gates(mended)) == [f"2026-11-24, check_drift (mended): {HELD}"]
+    shown = steps(mended, last_runs(mended))
+    assert notes(gates(mended), alarms=True) == notes(shown, alarms=True) == []
+    assert [(row[0], row[2]) for row in tables(shown)[0].rows] == [
+        ("ingest", "done"), ("check_drift", "done"), ("report", "done"),
+    ]  # fmt: skip
