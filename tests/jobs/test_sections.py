@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightshelf.config import Config
-from nightshelf.jobs.past_runs import last_runs
-from nightshelf.jobs.sections.nights import gates, steps
+from nightshelf.jobs.past_runs import last_runs, why_not
+from nightshelf.jobs.sections.nights import data_in, gates, steps
 from nightshelf.report.page import Note, Section, Table
-from nightshelf.tables import OPS_JOB_RUNS
+from nightshelf.tables import OPS_JOB_RUNS, QUARANTINE_EVENTS, SILVER_EVENTS
 from nightshelf.tables import Table as Contract
 
 DS = date(2026, 11, 24)
@@ -22,6 +22,7 @@ JOB_RUNS = (
     "run_id string, job string, ds date, status string, exit_code int, message string, "
     "started timestamp, seconds double, rows_in long, rows_out long"
 )
+EVENTS, REFUSED = "ds date, event_type string", "ds date, reason_code string"
 NightOf = Callable[[Mapping[Contract, DataFrame]], Any]
 
 
@@ -81,3 +82,40 @@ def test_a_night_that_was_held_and_mended_is_told_as_mended(
     assert [(row[0], row[2]) for row in tables(shown)[0].rows] == [
         ("ingest", "done"), ("check_drift", "done"), ("report", "done"),
     ]  # fmt: skip
+
+
+def ran(job: str, status: str, said: str | None = None) -> dict[str, Any]:
+    """What `last_runs` tells of one job."""
+    return {job: {"job": job, "status": status, "message": said}}
+
+
+@pytest.mark.parametrize(
+    ("last", "off", "told"),
+    [
+        ({}, None, "`check_drift` has not run yet."),
+        (ran("ingest", "failed", "held"), None, "`check_drift` has not run: ingest failed."),
+        (ran("check_drift", "failed", "full disk"), None, "`check_drift` failed: full disk."),
+        (ran("check_drift", "skipped", "no use"), None, "`check_drift` was skipped: no use."),
+        (ran("check_drift", "done"), "drift.enabled", "`drift.enabled` is false."),
+        (ran("check_drift", "done"), None, "Nothing to compare."),
+    ],
+)
+def test_why_a_night_has_nothing_of_a_job(last: Any, off: str | None, told: str) -> None:
+    assert why_not(last, "check_drift", otherwise="Nothing to compare.", off=off) == told
+
+
+def test_a_night_whose_events_were_not_let_in_says_so(
+    spark: SparkSession, night_of: NightOf
+) -> None:
+    """The gate is before quarantine: of the night that it holds there are no refused rows."""
+    before = date(2026, 11, 23)
+    night = night_of(
+        {
+            SILVER_EVENTS: spark.createDataFrame([(before, "click")], EVENTS),
+            QUARANTINE_EVENTS: spark.createDataFrame([(before, "robot")], REFUSED),
+        }
+    )
+    assert notes(data_in(night, ran("ingest", "failed", "too many are faulty")), alarms=True) == [
+        "No events of 2026-11-24 were let in: nothing of it is published. "
+        "`ingest` failed: too many are faulty."
+    ]

@@ -1,5 +1,7 @@
 """What ops.job_runs tells of runs that are over."""
 
+from collections.abc import Mapping
+
 from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
@@ -29,3 +31,20 @@ def last_runs(run: Run) -> dict[str, Row]:
         .collect()
     )
     return {row["job"]: row for row in rows}
+
+
+def why_not(ran: Mapping[str, Row], job: str, *, otherwise: str, off: str | None = None) -> str:
+    """Why a night has nothing of a job: a sentence, from `last_runs`.
+
+    off: the key of the configuration that turns the job off, where it does. otherwise: what to say
+    where the job did well.
+    """
+    last = ran.get(job)
+    if last is not None and last["status"] == "failed":
+        return f"`{job}` failed: {last['message']}."
+    if off is not None:
+        return f"`{off}` is false."
+    if last is None:
+        failed = ", ".join(name for name, row in ran.items() if row["status"] == "failed")
+        return f"`{job}` has not run: {failed} failed." if failed else f"`{job}` has not run yet."
+    return f"`{job}` was skipped: {last['message']}." if last["status"] == "skipped" else otherwise

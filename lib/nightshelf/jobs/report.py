@@ -25,7 +25,7 @@ def run(run: Run) -> None:
         *_of_judged(judged),
         what_moved(run),
         shoppers_do(run),
-        data_in(run),
+        data_in(run, ran),
         steps(run, ran),
     ]
     page = Page(f"Nightshelf, the night of {run.ds}", _facts(run, judged), sections)

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TYPE, MODEL_ID
 from nightshelf.errors import DataQualityError
-from nightshelf.jobs.past_runs import with_repaired
+from nightshelf.jobs.past_runs import why_not, with_repaired
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, bars, lines
 from nightshelf.runs import Run
@@ -44,11 +44,12 @@ def steps(run: Run, ran: Mapping[str, Row]) -> Section:
     return Section("steps", "What ran", blocks)
 
 
-def data_in(run: Run) -> Section:
+def data_in(run: Run, ran: Mapping[str, Row]) -> Section:
     """Events of the last days by type, and what was refused of ds, by reason."""
     title = "Data in, and what was refused"
     if run.store.version(SILVER_EVENTS) is None:
-        return Section("data", title, [Note("No events were ever let in.", is_alarm=True)])
+        why = why_not(ran, "ingest", otherwise="Its sources have none.")
+        return Section("data", title, [Note(f"No events were ever let in. {why}", is_alarm=True)])
     first = run.ds - timedelta(days=DAYS - 1)
     events = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
     counts = {
@@ -66,22 +67,28 @@ def data_in(run: Run) -> Section:
         blocks.append(Plot(lines("events", "Events a day", series), caption))
     else:
         blocks.append(Note(f"No events of the {DAYS} days up to {run.ds}.", is_alarm=True))
-    blocks.extend(_refused(run, sum(n for (day, _), n in counts.items() if day == run.ds)))
+    kept = sum(n for (day, _), n in counts.items() if day == run.ds)
+    blocks.extend(_refused(run, kept, why_not(ran, "ingest", otherwise="Its sources have none.")))
     return Section("data", title, blocks)
 
 
-def _refused(run: Run, kept: int) -> Iterator[Block]:
+def _refused(run: Run, kept: int, why: str) -> Iterator[Block]:
+    """What was refused of ds, of which `kept` events were let in; `why` there is nothing of it."""
     if run.store.version(QUARANTINE_EVENTS) is None:
         yield Note("No table of refused rows.")
         return
     refused = run.read(QUARANTINE_EVENTS, on=run.ds).groupBy("reason_code").count()
     rows = refused.orderBy(F.desc("count"), "reason_code").collect()
-    if not rows:
-        yield Note(f"Nothing was refused of {run.ds}; {kept:,} events were let in.")
-        return
     total = kept + sum(row["count"] for row in rows)
-    told = [[row[0], f"{row['count']:,}", f"{row['count'] / total:.2%}"] for row in rows]
-    yield Table(f"Refused of {run.ds}", ("reason", "rows", "of the day's"), told, frozenset({1, 2}))
+    if not total:
+        # A night that is held back publishes what it refuses as little as what it keeps.
+        yield Note(f"No events of {run.ds} were let in: nothing of it is published. {why}", True)
+    elif not rows:
+        yield Note(f"Nothing was refused of {run.ds}; {kept:,} events were let in.")
+    else:
+        told = [[row[0], f"{row['count']:,}", f"{row['count'] / total:.2%}"] for row in rows]
+        head = ("reason", "rows", "of the day's")
+        yield Table(f"Refused of {run.ds}", head, told, frozenset({1, 2}))
 
 
 def gates(run: Run) -> Section:
