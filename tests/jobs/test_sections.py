@@ -119,3 +119,43 @@ def test_a_night_whose_events_were_not_let_in_says_so(
         "No events of 2026-11-24 were let in: nothing of it is published. "
         "`ingest` failed: too many are faulty."
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "of_the_day", "without_a_day"),
+    [
+        ("log.csv", [("robot", "1", "25.00%")], [("bad_time", "6"), ("before_shop", "2")]),
+        (
+            "{ds}.csv",
+            [("bad_time", "6", "60.00%"), ("robot", "1", "10.00%")],
+            [("before_shop", "2")],
+        ),
+    ],
+)
+def test_faults_of_all_history_are_no_share_of_the_day(
+    path: str, of_the_day: Any, without_a_day: Any, spark: SparkSession, night_of: NightOf
+) -> None:
+    """A night that reads all files again dates rows that tell no day, unless their file does."""
+    refused = [
+        (DS, reason)
+        for reason, n in (("robot", 1), ("bad_time", 6), ("before_shop", 2))
+        for _ in range(n)
+    ]
+    columns = {"user_id": "u", "item_id": "i", "event_ts": "t"}
+    source = {
+        "format": "csv",
+        "path": path,
+        "columns": columns,
+        "constants": {"event_type": "view"},
+    }
+    night = night_of(
+        {
+            SILVER_EVENTS: spark.createDataFrame([(DS, "view")] * 3, EVENTS),
+            QUARANTINE_EVENTS: spark.createDataFrame(refused, REFUSED),
+        },
+        sources={"root": "shop", "events": source},
+    )
+    day, others = tables(data_in(night, ran("ingest", "done")))
+    assert [tuple(row) for row in day.rows] == of_the_day
+    assert others.title.startswith("Refused without a day of their own")
+    assert [tuple(row) for row in others.rows] == without_a_day

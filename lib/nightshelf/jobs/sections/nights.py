@@ -1,6 +1,6 @@
 """What ran and what came of it: steps, rows in, rows refused, gates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -9,7 +9,10 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TYPE, MODEL_ID
+from nightshelf.config import EventSource
 from nightshelf.errors import DataQualityError
+from nightshelf.ingest.cleaning import UNDATED
+from nightshelf.ingest.sources import DAY
 from nightshelf.jobs.past_runs import why_not, with_repaired
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, bars, lines
@@ -79,16 +82,29 @@ def _refused(run: Run, kept: int, why: str) -> Iterator[Block]:
         return
     refused = run.read(QUARANTINE_EVENTS, on=run.ds).groupBy("reason_code").count()
     rows = refused.orderBy(F.desc("count"), "reason_code").collect()
-    total = kept + sum(row["count"] for row in rows)
+    undated = _undated(run.config.sources.events)
+    dated = {row[0]: row["count"] for row in rows if row[0] not in undated}
+    others = {row[0]: row["count"] for row in rows if row[0] in undated}
+    total = kept + sum(dated.values())
     if not total:
         # A night that is held back publishes what it refuses as little as what it keeps.
         yield Note(f"No events of {run.ds} were let in: nothing of it is published. {why}", True)
-    elif not rows:
+    elif not dated:
         yield Note(f"Nothing was refused of {run.ds}; {kept:,} events were let in.")
     else:
-        told = [[row[0], f"{row['count']:,}", f"{row['count'] / total:.2%}"] for row in rows]
+        told = [[reason, f"{n:,}", f"{n / total:.2%}"] for reason, n in dated.items()]
         head = ("reason", "rows", "of the day's")
         yield Table(f"Refused of {run.ds}", head, told, frozenset({1, 2}))
+    if others:
+        told = [[reason, f"{n:,}"] for reason, n in others.items()]
+        heading = "Refused without a day of their own, of all the files that were read"
+        yield Table(heading, ("reason", "rows"), told, frozenset({1}))
+
+
+def _undated(sources: Sequence[EventSource]) -> frozenset[str]:
+    """Reasons whose rows may be of another day; a file of one day dates those without a time."""
+    daily = all(DAY in (source.path or "") for source in sources)
+    return frozenset({"before_shop"}) if daily else UNDATED
 
 
 def gates(run: Run) -> Section:
