@@ -11,9 +11,11 @@ from pyspark.sql import functions as F
 
 from nightshelf.config import Config
 from nightshelf.jobs.past_runs import last_runs, why_not
+from nightshelf.jobs.sections.behaviour import shoppers_do
+from nightshelf.jobs.sections.moved import what_moved
 from nightshelf.jobs.sections.nights import data_in, gates, steps
 from nightshelf.report.page import Note, Section, Table
-from nightshelf.tables import OPS_JOB_RUNS, QUARANTINE_EVENTS, SILVER_EVENTS
+from nightshelf.tables import DRIFT, OPS_JOB_RUNS, QUARANTINE_EVENTS, SILVER_EVENTS
 from nightshelf.tables import Table as Contract
 
 DS = date(2026, 11, 24)
@@ -159,3 +161,32 @@ def test_faults_of_all_history_are_no_share_of_the_day(
     assert [tuple(row) for row in day.rows] == of_the_day
     assert others.title.startswith("Refused without a day of their own")
     assert [tuple(row) for row in others.rows] == without_a_day
+
+
+def test_sections_say_why_there_is_nothing(night_of: NightOf) -> None:
+    held = ran("ingest", "failed", "too many are faulty")
+    assert notes(what_moved(night_of({}), held)) == ["`check_drift` has not run: ingest failed."]
+    [behaviour] = notes(shoppers_do(night_of({}), held))
+    assert behaviour.endswith("`analyse_behaviour` has not run: ingest failed.")
+    off = night_of({}, drift={"enabled": False}, behaviour={"enabled": False})
+    assert notes(what_moved(off, ran("check_drift", "done"))) == ["`drift.enabled` is false."]
+    assert notes(shoppers_do(off, {}))[0].endswith("`behaviour.enabled` is false.")
+    few = night_of({}, behaviour={"basket_least": 7})
+    *_, rules = notes(shoppers_do(few, ran("analyse_behaviour", "done")))
+    assert rules.startswith("Nothing in gold.basket_rules. No two items are together in 7 baskets")
+
+
+def test_a_first_night_says_that_features_were_not_compared(
+    spark: SparkSession, night_of: NightOf
+) -> None:
+    schema = (
+        "ds date, subject string, name string, measure string, value double, before long, "
+        "now long, limit_value double, values array<string>"
+    )
+    told = (DS, "events", "click", "change", 0.0, 5, 5, None, None)
+    night = night_of({DRIFT: spark.createDataFrame([told], schema)})
+    last = ran("build_features", "done")
+    assert notes(what_moved(night, last)) == ["Features were not compared. No earlier day has any."]
+    assert notes(what_moved(night, ran("build_features", "failed", "no room"))) == [
+        "Features were not compared. `build_features` failed: no room."
+    ]

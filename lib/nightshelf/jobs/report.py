@@ -23,8 +23,8 @@ def run(run: Run) -> None:
         over_time(judged),
         examples(run),
         *_of_judged(judged),
-        what_moved(run),
-        shoppers_do(run),
+        what_moved(run, ran),
+        shoppers_do(run, ran),
         data_in(run, ran),
         steps(run, ran),
     ]
