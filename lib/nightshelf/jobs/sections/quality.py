@@ -1,6 +1,6 @@
 """How good the lists were: over time, beside baselines, for whom, and how broad."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 from pyspark.sql import Row
@@ -83,18 +83,35 @@ def over_time(judged: Judged) -> Section:
             "it, beside baselines; the band is where the middle 95 % of draws lie."
         )
         blocks.append(Plot(lines(metric, f"{name}@{judged.k}", series), caption))
-    blocks.append(_all_metrics(judged, judged.day))
-    return Section("quality", title, blocks)
+    return Section("quality", title, [*blocks, *_all_metrics(judged, judged.day)])
 
 
-def _all_metrics(judged: Judged, day: date) -> Table:
+def _all_metrics(judged: Judged, day: date) -> Iterator[Block]:
+    """Those that any model has, and why ours has not the others."""
     rows = []
-    for metric in sorted(of_length(judged.k)):
+    metrics = sorted(of_length(judged.k))
+    for metric in metrics:
         cells = [judged.cells.get((day, model, metric)) for model in judged.models]
         if any(cell and cell["value"] is not None for cell in cells):
             rows.append([metric, *map(with_bounds, cells)])
-    head = ("metric", *judged.models)
-    return Table(f"The lists of {day}", head, rows, frozenset(range(1, len(head))))
+    if rows:
+        head = ("metric", *judged.models)
+        yield Table(f"The lists of {day}", head, rows, frozenset(range(1, len(head))))
+    yield from _undefined((name, judged.cells.get((day, NIGHTSHELF, name))) for name in metrics)
+
+
+def _undefined(cells: Iterable[tuple[str, Row | None]]) -> Iterator[Note]:
+    """A note a reason on the names whose cell has no value."""
+    names: dict[str, list[str]] = {}
+    for name, cell in cells:
+        if cell is None or cell["value"] is None:
+            names.setdefault(_why(cell), []).append(name)
+    for why, some in names.items():
+        yield Note(f"Not defined: {', '.join(some)} - {why}.")
+
+
+def _why(cell: Row | None) -> str:
+    return (cell["why"] if cell is not None else None) or "not computed"
 
 
 def scores(judged: Judged, day: date) -> Section:
@@ -118,42 +135,42 @@ def _curves(judged: Judged, day: date) -> Iterator[Block]:
             f"Of the rows of the lists of {day}: how well scores tell what was wanted.",
         )
     else:
-        yield Note(f"AUC: {area['why'] if area is not None else 'not computed'}.")
+        yield Note(f"AUC: {_why(area)}.")
     bins = sorted(int(m.partition("@")[2]) for m in own if m.startswith("predicted@"))
-    if bins:
+    error = own.get("ece")
+    if bins and error is not None and error["value"] is not None:
         predicted = [own[f"predicted@{n}"]["value"] for n in bins]
         observed = [own[f"observed@{n}"]["value"] for n in bins]
         labels = ("probability told", "share that came true")
         yield Plot(
             curve(
                 "calibration",
-                f"Calibration, ECE {own['ece']['value']:.4f}",
+                f"Calibration, ECE {error['value']:.4f}",
                 predicted,
                 observed,
                 labels,
             ),
             "On the dotted line probabilities are as they should be; bins of equal size.",
         )
-    elif "ece" in own:
-        yield Note(f"Calibration: {own['ece']['why']}.")
+    else:
+        yield Note(f"Calibration: {_why(error)}.")
 
 
 def for_whom(judged: Judged, day: date) -> Section:
     """nDCG by segment of a day's lists."""
     title = "For whom?"
-    ours = [
+    own = [r for r in judged.segments if r["model"] == NIGHTSHELF]
+    points = [
         (f"{r[SEGMENT]} ({r['n']:,})", r["value"], none_where(r["low"]), none_where(r["high"]))
-        for r in judged.segments
-        if r["model"] == NIGHTSHELF and r["value"] is not None
+        for r in own
+        if r["value"] is not None
     ]
-    if not ours:
-        return Section("segments", title, [Note("Nobody who could be judged.")])
-    caption = f"nDCG@{judged.k} of the lists of {day}, and how many users were judged."
-    return Section(
-        "segments",
-        title,
-        [Plot(intervals("segments", f"nDCG@{judged.k} by segment", ours), caption)],
-    )
+    blocks: list[Block] = []
+    if points:
+        caption = f"nDCG@{judged.k} of the lists of {day}, and how many users were judged."
+        blocks.append(Plot(intervals("segments", f"nDCG@{judged.k} by segment", points), caption))
+    blocks.extend(_undefined((r[SEGMENT], r) for r in own))
+    return Section("segments", title, blocks or [Note("Nobody who could be judged.")])
 
 
 def breadth(judged: Judged) -> Section:
