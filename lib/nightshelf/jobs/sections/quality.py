@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
+import numpy as np
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
@@ -25,6 +26,7 @@ class Judged:
     def __init__(self, run: Run) -> None:
         self.k = run.config.evaluate.ks[len(run.config.evaluate.ks) // 2]
         self.horizon = run.config.evaluate.horizon_days
+        self.last = run.ds - timedelta(days=self.horizon)  # whose lists the night of ds judges
         self.cells: dict[tuple[date, str, str], Row] = {}
         self.segments: list[Row] = []
         if run.store.version(GOLD_EVALUATION) is None:
@@ -47,8 +49,18 @@ class Judged:
 
     @property
     def days(self) -> list[date]:
-        """Those that were judged, in order."""
-        return sorted({day for day, _, _ in self.cells})
+        """Every day from the first that was judged to the last that could be, in order."""
+        told = {day for day, _, _ in self.cells}
+        if not told:
+            return []
+        first, last = min(told), max(*told, self.last)
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+    @property
+    def gaps(self) -> str:
+        """A sentence on how many of the days were not judged; empty where all were."""
+        every, told = len(self.days), len({day for day, _, _ in self.cells})
+        return f" Not judged: {every - told} of the {every} nights." if every > told else ""
 
     @property
     def models(self) -> list[str]:
@@ -57,7 +69,7 @@ class Judged:
         return sorted(names, key=lambda name: (name != NIGHTSHELF, name))
 
     def line(self, model: str, metric: str, name: str, band: bool) -> Line:
-        """A metric of a model over the days."""
+        """A metric of a model over the days; NaN where they were not judged."""
         rows = [self.cells.get((day, model, metric)) for day in self.days]
         values, low, high = (
             [none_where(row[column] if row else None) for row in rows]
@@ -80,10 +92,16 @@ def over_time(judged: Judged) -> Section:
         ]
         caption = (
             f"{name} of the first {judged.k} of the lists of each day, by {judged.later} "
-            "it, beside baselines; the band is where the middle 95 % of draws lie."
+            f"it, beside baselines; {_bounds_told(series[0])}.{judged.gaps}"
         )
         blocks.append(Plot(lines(metric, f"{name}@{judged.k}", series), caption))
     return Section("quality", title, [*blocks, *_all_metrics(judged, judged.day)])
+
+
+def _bounds_told(line: Line) -> str:
+    if np.isnan(line.low or ()).all():
+        return "too few users were judged for bounds"
+    return "the band, a bar for a night by itself, is where the middle 95 % of draws lie"
 
 
 def _all_metrics(judged: Judged, day: date) -> Iterator[Block]:
@@ -168,6 +186,8 @@ def for_whom(judged: Judged, day: date) -> Section:
     blocks: list[Block] = []
     if points:
         caption = f"nDCG@{judged.k} of the lists of {day}, and how many users were judged."
+        if np.isnan([low for _, _, low, _ in points]).any():
+            caption += " An open mark: too few of them for bounds."
         blocks.append(Plot(intervals("segments", f"nDCG@{judged.k} by segment", points), caption))
     blocks.extend(_undefined((r[SEGMENT], r) for r in own))
     return Section("segments", title, blocks or [Note("Nobody who could be judged.")])
@@ -188,5 +208,6 @@ def breadth(judged: Judged) -> Section:
     caption = (
         "Share of the items on sale that are on any list; share of pairs on a list that are of two "
         "categories; how unevenly lists show the items, 0 for equally often."
+        f"{judged.gaps}"
     )
     return Section("breadth", title, [Plot(lines("breadth", "Breadth", series), caption)])
