@@ -76,6 +76,4 @@ def test_a_segment_without_bounds_or_value_says_so(judged: Judged) -> None:
     [shown] = captions(for_whom(judged, NEWEST).blocks)
     assert shown.endswith("An open mark: too few of them for bounds.")
     judged.segments = [segment("new", cell(None, why="no user wanted anything"))]
-    assert notes(for_whom(judged, NEWEST).blocks) == [
-        "Not defined: new - no user wanted anything."
-    ]
+    assert notes(for_whom(judged, NEWEST).blocks) == ["Not defined: new - no user wanted anything."]

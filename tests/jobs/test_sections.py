@@ -1,7 +1,7 @@
 """What the sections of the page say of nights that went wrong, from literal rows."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.config import Config
 from nightshelf.jobs.past_runs import last_runs, why_not
-from nightshelf.jobs.sections.behaviour import shoppers_do
+from nightshelf.jobs.sections.behaviour import came_back, shoppers_do
 from nightshelf.jobs.sections.moved import what_moved
 from nightshelf.jobs.sections.nights import data_in, gates, steps
 from nightshelf.report.page import Note, Section, Table
@@ -190,3 +190,21 @@ def test_a_first_night_says_that_features_were_not_compared(
     assert notes(what_moved(night, ran("build_features", "failed", "no room"))) == [
         "Features were not compared. `build_features` failed: no room."
     ]
+
+
+def test_the_newest_cohorts_of_many_are_shown() -> None:
+    def told(weeks: int) -> list[dict[str, Any]]:
+        cohorts = [DS - timedelta(weeks=n) for n in reversed(range(weeks))]
+        return [
+            {"cohort": week, "age_weeks": age, "active": 1, "users": 1_000 + n}
+            for n, week in enumerate(cohorts)
+            for age in range(weeks - n)
+        ]
+
+    few, many = came_back(told(26)), came_back(told(80))
+    assert "newest" not in few.caption
+    assert many.caption.endswith(" The newest 26 of 80 weeks.")
+    assert "(1,053)" not in many.svg
+    assert "(1,054)" in many.svg
+    assert "(1,079)" in many.svg
+    assert len(many.svg) < 1.01 * len(few.svg)

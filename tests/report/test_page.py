@@ -105,3 +105,11 @@ def test_a_point_without_bounds_is_open() -> None:
     unknown = intervals("a", "A", [("a", 0.2, nan, nan)])
     assert (drawn(exact, "LineCollection"), drawn(unknown, "LineCollection")) == (1, 0)
     assert ("fill-opacity: 0" in exact, "fill-opacity: 0" in unknown) == (False, True)
+
+
+def test_a_tall_plot_is_printed_at_its_size() -> None:
+    tall = intervals("a", "A", [(f"segment {n}", 0.2, 0.1, 0.3) for n in range(40)])
+    html = rendered(Page("p", [], [Section("all", "All", [Plot(tall, "A")])]))
+    [limit] = re.findall(r"figure svg \{ max-height: (\d+)cm", html)
+    [points] = re.findall(r'<svg viewBox="0 0 [\d.]+ ([\d.]+)"', html)
+    assert float(points) / 72 * 2.54 <= float(limit) <= 29.7 - 2 * 2  # a sheet within its margins

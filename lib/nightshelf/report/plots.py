@@ -143,6 +143,7 @@ def heat(
     name: str, title: str, rows: Sequence[str], columns: Sequence[str], shares: NDArray[np.float64]
 ) -> str:
     """A cell a (row, column) with its share in percent, empty where it is NaN."""
+    size = min(8.0, 150 / len(columns))  # points: "100%" is no wider than a cell
 
     def draw(axes: Axes) -> None:
         for r, c in zip(*np.nonzero(~np.isnan(shares)), strict=True):
@@ -150,7 +151,7 @@ def heat(
             axes.add_patch(
                 mpl.patches.Rectangle((c, r), 0.96, 0.92, color=SERIES[0], alpha=strength, lw=0)
             )
-            axes.text(c + 0.48, r + 0.5, f"{shares[r, c]:.0%}", ha="center", va="center", size=8)
+            axes.text(c + 0.48, r + 0.5, f"{shares[r, c]:.0%}", ha="center", va="center", size=size)
         axes.set_xlim(0, len(columns))
         axes.set_ylim(len(rows), 0)
         axes.set_xticks(np.arange(len(columns)) + 0.48, columns)

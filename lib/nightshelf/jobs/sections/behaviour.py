@@ -1,6 +1,7 @@
 """What shoppers do: the funnel, who comes back, when, what goes together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from pyspark.sql import DataFrame, Row
@@ -25,6 +26,8 @@ from nightshelf.tables import (
 from nightshelf.tables.as_of import items_as_of
 
 TOP = 10
+WEEKS: Final = 26
+"""So many of the newest cohorts are shown: a square of more cannot be read."""
 
 
 def shoppers_do(run: Run, ran: Mapping[str, Row]) -> Section:
@@ -71,15 +74,23 @@ def _funnel(rows: DataFrame) -> Block:
 
 
 def _cohorts(rows: DataFrame) -> Block:
-    told = rows.orderBy("cohort", "age_weeks").collect()
-    weeks = sorted({r["cohort"] for r in told})
-    ages = [str(age) for age in range(max(r["age_weeks"] for r in told) + 1)]
+    return came_back([r.asDict() for r in rows.orderBy("cohort", "age_weeks").collect()])
+
+
+def came_back(told: Sequence[Mapping[str, Any]]) -> Plot:
+    """The newest `WEEKS` of the cohorts, from rows of [gold.cohorts]."""
+    every = sorted({r["cohort"] for r in told})
+    weeks = every[-WEEKS:]
+    rows = [r for r in told if r["cohort"] >= weeks[0]]
+    ages = [str(age) for age in range(max(r["age_weeks"] for r in rows) + 1)]
     shares = np.full((len(weeks), len(ages)), np.nan)
-    for r in told:
+    for r in rows:
         shares[weeks.index(r["cohort"]), r["age_weeks"]] = r["active"] / r["users"]
-    sizes = {r["cohort"]: r["users"] for r in told}
+    sizes = {r["cohort"]: r["users"] for r in rows}
     names = [f"{week:%d %b} ({sizes[week]:,})" for week in weeks]
     caption = "Of those who first came in a week, the share that came again in the weeks after it."
+    if len(every) > len(weeks):
+        caption += f" The newest {len(weeks)} of {len(every)} weeks."
     return Plot(heat("cohorts", "Who comes back", names, ages, shares), caption)
 
 
