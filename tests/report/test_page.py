@@ -79,3 +79,37 @@ def test_plots_take_the_colours_of_the_page(page: str) -> None:
 def test_plots_are_the_same_every_time() -> None:
     one, two = (bars("c", "Seconds", {"a": 1.0}) for _ in range(2))
     assert one == two
+
+
+def drawn(svg: str, kind: str) -> int:
+    """How many collections of the kind have something to show."""
+    found = re.findall(rf'<g id="\w+-{kind}_\d+">(.*?)</g>', svg, flags=re.DOTALL)
+    return sum("<path" in group or "<use" in group for group in found)
+
+
+def test_a_day_by_itself_has_a_bar_for_its_band() -> None:
+    nan = float("nan")
+
+    def shown(values: list[float]) -> tuple[int, int]:
+        svg = lines("a", "A", [Line("a", DAYS, values, values, [value + 1 for value in values])])
+        return drawn(svg, "FillBetweenPolyCollection"), drawn(svg, "LineCollection")
+
+    assert shown([1, 2, nan]) == (1, 0)
+    assert shown([1, nan, 2])[1] == 1
+    assert shown([nan, 2, nan])[1] == 1
+
+
+def test_a_point_without_bounds_is_open() -> None:
+    nan = float("nan")
+    exact = intervals("a", "A", [("a", 0.2, 0.2, 0.2)])
+    unknown = intervals("a", "A", [("a", 0.2, nan, nan)])
+    assert (drawn(exact, "LineCollection"), drawn(unknown, "LineCollection")) == (1, 0)
+    assert ("fill-opacity: 0" in exact, "fill-opacity: 0" in unknown) == (False, True)
+
+
+def test_a_tall_plot_is_printed_at_its_size() -> None:
+    tall = intervals("a", "A", [(f"segment {n}", 0.2, 0.1, 0.3) for n in range(40)])
+    html = rendered(Page("p", [], [Section("all", "All", [Plot(tall, "A")])]))
+    [limit] = re.findall(r"figure svg \{ max-height: (\d+)cm", html)
+    [points] = re.findall(r'<svg viewBox="0 0 [\d.]+ ([\d.]+)"', html)
+    assert float(points) / 72 * 2.54 <= float(limit) <= 29.7 - 2 * 2  # a sheet within its margins

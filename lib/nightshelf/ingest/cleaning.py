@@ -30,6 +30,9 @@ MAX_INT = 2**31 - 1
 HARMLESS = frozenset({"duplicate", "return", "cancelled", "ignored_type"})
 """Reasons that say nothing against the source: they count towards no limit unless given one."""
 
+UNDATED = frozenset({"malformed", "bad_time", "before_shop"})
+"""Reasons of rows that may tell no day of the shop's: each night that reads them dates them."""
+
 
 def in_window(since: date | None, until: date) -> Transform:
     """Leaves out rows of other nights: days before `since`, and later days of an all-time source.

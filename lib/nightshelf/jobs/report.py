@@ -3,6 +3,7 @@
 from pyspark.sql import functions as F
 
 from nightshelf.columns import MODEL_ID, RANK
+from nightshelf.jobs.past_runs import last_runs
 from nightshelf.jobs.sections.behaviour import shoppers_do
 from nightshelf.jobs.sections.moved import what_moved
 from nightshelf.jobs.sections.nights import data_in, gates, steps
@@ -16,16 +17,16 @@ from nightshelf.tables import GOLD_RECOMMENDATIONS
 
 def run(run: Run) -> None:
     """Writes the page, in place of an earlier one of the day."""
-    judged = Judged(run)
+    judged, ran = Judged(run), last_runs(run)
     sections = [
         gates(run),
         over_time(judged),
         examples(run),
         *_of_judged(judged),
-        what_moved(run),
-        shoppers_do(run),
-        data_in(run),
-        steps(run),
+        what_moved(run, ran),
+        shoppers_do(run, ran),
+        data_in(run, ran),
+        steps(run, ran),
     ]
     page = Page(f"Nightshelf, the night of {run.ds}", _facts(run, judged), sections)
     content = rendered(page).encode()

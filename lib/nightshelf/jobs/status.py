@@ -13,6 +13,7 @@ from rich.console import Console
 from nightshelf.columns import DS, RUN_ID
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
 from nightshelf.jobs.evaluate import night
+from nightshelf.jobs.past_runs import with_repaired
 from nightshelf.jobs.printed import grid
 from nightshelf.jobs.serving import SERVED
 from nightshelf.runs import Run
@@ -67,12 +68,10 @@ def _last_runs(run: Run) -> list[Row]:
 
 def _failures(run: Run) -> list[Row]:
     """Failed runs of the last days, whether a later run of the same (job, ds) did well."""
-    runs = run.read(OPS_JOB_RUNS, until=run.ds)
-    same = Window.partitionBy("job", DS)
-    well = F.max(F.when(F.col("status") == "done", F.col("started"))).over(same)
     first = run.ds - timedelta(days=DAYS - 1)
     return (
-        runs.withColumn("repaired", F.coalesce(well > F.col("started"), F.lit(False)))
+        run.read(OPS_JOB_RUNS, until=run.ds)
+        .transform(with_repaired)
         .where((F.col("status") == "failed") & (night(run.config) >= F.lit(first)))
         .orderBy(F.desc("started"))
         .collect()

@@ -53,14 +53,20 @@ class Line:
 
 
 def lines(name: str, title: str, series: Sequence[Line], height: float = HEIGHT) -> str:
-    """Series over days, in the order of the page's colours; a band is an interval."""
+    """Series over days, in the order of the page's colours; a band is an interval.
+
+    So is a bar, of a day that has none beside it: a band would have no width there.
+    """
 
     def draw(axes: Axes) -> None:
         for line, colour in zip(series, SERIES, strict=False):
             days = np.array(line.days, "datetime64[D]")
             axes.plot(days, line.values, color=colour, label=line.name, marker=".", linewidth=1.5)
             if line.low is not None and line.high is not None:
-                axes.fill_between(days, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
+                low, high = np.array(line.low, float), np.array(line.high, float)
+                axes.fill_between(days, low, high, color=colour, alpha=0.15, linewidth=0)
+                alone = _alone(~np.isnan(low + high))
+                axes.vlines(days[alone], low[alone], high[alone], color=colour, alpha=0.4)
         locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
@@ -75,6 +81,12 @@ def lines(name: str, title: str, series: Sequence[Line], height: float = HEIGHT)
         axes.set_title(title, pad=22)
 
     return _drawn(name, draw, height)
+
+
+def _alone(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of those that are known have no such neighbour."""
+    padded = np.pad(known, 1)
+    return known & ~padded[:-2] & ~padded[2:]
 
 
 def curve(
@@ -107,13 +119,18 @@ def bars(name: str, title: str, values: Mapping[str, float]) -> str:
 
 
 def intervals(name: str, title: str, rows: Sequence[tuple[str, float, float, float]]) -> str:
-    """A point with its bounds a row (name, value, low, high), the first on top."""
+    """A point with its bounds a row (name, value, low, high), the first on top.
+
+    An open point where the bounds are NaN.
+    """
 
     def draw(axes: Axes) -> None:
         places = np.arange(len(rows))
         value, low, high = (np.array(column, float) for column in list(zip(*rows, strict=True))[1:])
-        below, above = np.nan_to_num(value - low), np.nan_to_num(high - value)
-        axes.errorbar(value, places, xerr=[below, above], fmt="o", color=SERIES[0], markersize=4)
+        known = ~np.isnan(low + high)
+        axes.hlines(places[known], low[known], high[known], color=SERIES[0])
+        for some, fill in ((known, SERIES[0]), (~known, "none")):
+            axes.plot(value[some], places[some], "o", color=SERIES[0], mfc=fill, markersize=4)
         axes.set_yticks(places, [row[0] for row in rows])
         axes.invert_yaxis()
         axes.set_xlim(left=0)
@@ -126,6 +143,7 @@ def heat(
     name: str, title: str, rows: Sequence[str], columns: Sequence[str], shares: NDArray[np.float64]
 ) -> str:
     """A cell a (row, column) with its share in percent, empty where it is NaN."""
+    size = min(8.0, 150 / len(columns))  # points: "100%" is no wider than a cell
 
     def draw(axes: Axes) -> None:
         for r, c in zip(*np.nonzero(~np.isnan(shares)), strict=True):
@@ -133,7 +151,7 @@ def heat(
             axes.add_patch(
                 mpl.patches.Rectangle((c, r), 0.96, 0.92, color=SERIES[0], alpha=strength, lw=0)
             )
-            axes.text(c + 0.48, r + 0.5, f"{shares[r, c]:.0%}", ha="center", va="center", size=8)
+            axes.text(c + 0.48, r + 0.5, f"{shares[r, c]:.0%}", ha="center", va="center", size=size)
         axes.set_xlim(0, len(columns))
         axes.set_ylim(len(rows), 0)
         axes.set_xticks(np.arange(len(columns)) + 0.48, columns)

@@ -1,12 +1,14 @@
 """What shoppers do: the funnel, who comes back, when, what goes together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from nightshelf.columns import CATEGORY, ITEM, TITLE
+from nightshelf.jobs.past_runs import why_not
 from nightshelf.report.page import Block, Note, Plot, Section
 from nightshelf.report.page import Table as Rows
 from nightshelf.report.plots import bars, heat
@@ -24,29 +26,42 @@ from nightshelf.tables import (
 from nightshelf.tables.as_of import items_as_of
 
 TOP = 10
+WEEKS: Final = 26
+"""So many of the newest cohorts are shown: a square of more cannot be read."""
 
 
-def shoppers_do(run: Run) -> Section:
-    """All of it, of ds; a note where the night did not tell."""
-    title = "What shoppers do"
-    if run.store.version(FUNNELS) is None:
-        return Section("behaviour", title, [Note("`analyse_behaviour` has not run yet.")])
-    blocks = [
-        *_block(run, FUNNELS, _funnel),
-        *_block(run, COHORTS, _cohorts),
-        *_block(run, SESSION_SHAPES, _hours),
-        *_block(run, CUSTOMERS, _customers),
-        *_block(run, CATEGORY_PATHS, _paths),
-        *_block(run, BASKET_RULES, lambda rows: _rules(run, rows)),
-    ]
-    return Section("behaviour", title, blocks)
+def shoppers_do(run: Run, ran: Mapping[str, Row]) -> Section:
+    """All of it, of ds; a note where there is nothing of it, and why."""
+    made: dict[Table, Callable[[DataFrame], Block]] = {
+        FUNNELS: _funnel,
+        COHORTS: _cohorts,
+        SESSION_SHAPES: _hours,
+        CUSTOMERS: _customers,
+        CATEGORY_PATHS: _paths,
+        BASKET_RULES: lambda rows: _rules(run, rows),
+    }
+    there = [table for table in made if run.store.has(table, run.ds)]
+    blocks: list[Block] = [made[table](run.read(table, on=run.ds)) for table in there]
+    absent: dict[str, list[str]] = {}
+    for table in made:
+        if table not in there:
+            absent.setdefault(_why_not(run, ran, table), []).append(table.name)
+    blocks += [Note(f"Nothing in {', '.join(names)}. {why}") for why, names in absent.items()]
+    return Section("behaviour", "What shoppers do", blocks)
 
 
-def _block(run: Run, table: Table, make: Callable[[DataFrame], Block]) -> list[Block]:
-    rows = run.read(table, on=run.ds)
-    if rows.isEmpty():
-        return [Note(f"{table.name} has no rows of {run.ds}.")]
-    return [make(rows)]
+def _why_not(run: Run, ran: Mapping[str, Row], table: Table) -> str:
+    config = run.config.behaviour
+    if table == BASKET_RULES:
+        nothing = (
+            f"No two items are together in {config.basket_least} baskets of the last "
+            f"{config.basket_days:,} days (`behaviour.basket_least`) as often as "
+            "`behaviour.basket_confidence` asks."
+        )
+    else:
+        nothing = f"The events up to {run.ds} tell nothing of it."
+    off = None if config.enabled else "behaviour.enabled"
+    return why_not(ran, "analyse_behaviour", otherwise=nothing, off=off)
 
 
 def _funnel(rows: DataFrame) -> Block:
@@ -59,15 +74,23 @@ def _funnel(rows: DataFrame) -> Block:
 
 
 def _cohorts(rows: DataFrame) -> Block:
-    told = rows.orderBy("cohort", "age_weeks").collect()
-    weeks = sorted({r["cohort"] for r in told})
-    ages = [str(age) for age in range(max(r["age_weeks"] for r in told) + 1)]
+    return came_back([r.asDict() for r in rows.orderBy("cohort", "age_weeks").collect()])
+
+
+def came_back(told: Sequence[Mapping[str, Any]]) -> Plot:
+    """The newest `WEEKS` of the cohorts, from rows of [gold.cohorts]."""
+    every = sorted({r["cohort"] for r in told})
+    weeks = every[-WEEKS:]
+    rows = [r for r in told if r["cohort"] >= weeks[0]]
+    ages = [str(age) for age in range(max(r["age_weeks"] for r in rows) + 1)]
     shares = np.full((len(weeks), len(ages)), np.nan)
-    for r in told:
+    for r in rows:
         shares[weeks.index(r["cohort"]), r["age_weeks"]] = r["active"] / r["users"]
-    sizes = {r["cohort"]: r["users"] for r in told}
+    sizes = {r["cohort"]: r["users"] for r in rows}
     names = [f"{week:%d %b} ({sizes[week]:,})" for week in weeks]
     caption = "Of those who first came in a week, the share that came again in the weeks after it."
+    if len(every) > len(weeks):
+        caption += f" The newest {len(weeks)} of {len(every)} weeks."
     return Plot(heat("cohorts", "Who comes back", names, ages, shares), caption)
 
 

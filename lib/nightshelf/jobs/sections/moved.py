@@ -1,8 +1,12 @@
 """What moved: the drift of features, labels and events."""
 
+from collections.abc import Mapping
+
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightshelf.evaluation.feature_drift import values_told
+from nightshelf.jobs.past_runs import why_not
 from nightshelf.report.page import Block, Note, Section, Table
 from nightshelf.runs import Run
 from nightshelf.tables import DRIFT
@@ -16,11 +20,14 @@ TITLES = {
 }
 
 
-def what_moved(run: Run) -> Section:
-    """The farthest of each measure, and those over their limits."""
+def what_moved(run: Run, ran: Mapping[str, Row]) -> Section:
+    """The farthest of each measure, and those over their limits; why there is nothing of ds."""
     title = "What moved?"
-    if run.store.version(DRIFT) is None:
-        return Section("drift", title, [Note("`check_drift` has not run yet.")])
+    if not run.store.has(DRIFT, run.ds):
+        off = None if run.config.drift.enabled else "drift.enabled"
+        nothing = f"Nothing to compare {run.ds} with."
+        why = why_not(ran, "check_drift", otherwise=nothing, off=off)
+        return Section("drift", title, [Note(why)])
     rows = run.read(DRIFT, on=run.ds).orderBy(F.desc("value"), "subject", "name").collect()
     blocks: list[Block] = [
         Note(
@@ -46,4 +53,7 @@ def what_moved(run: Run) -> Section:
         if cells:
             head = ("of", "name", "moved", "before", "now")
             blocks.append(Table(heading, head, cells, frozenset({2, 3, 4})))
-    return Section("drift", title, blocks or [Note(f"Nothing to compare {run.ds} with.")])
+    if all(row["subject"] in ("events", "labels") for row in rows):
+        why = why_not(ran, "build_features", otherwise="No earlier day has any.")
+        blocks.append(Note(f"Features were not compared. {why}"))
+    return Section("drift", title, blocks or [Note("Nothing moved.")])

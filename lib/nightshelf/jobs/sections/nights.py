@@ -1,15 +1,19 @@
 """What ran and what came of it: steps, rows in, rows refused, gates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 import numpy as np
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, EVENT_TYPE, MODEL_ID
+from nightshelf.config import EventSource
 from nightshelf.errors import DataQualityError
-from nightshelf.jobs.evaluate import night
+from nightshelf.ingest.cleaning import UNDATED
+from nightshelf.ingest.sources import DAY
+from nightshelf.jobs.past_runs import why_not, with_repaired
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, bars, lines
 from nightshelf.runs import Run
@@ -19,25 +23,22 @@ DAYS: Final = 30
 """What is shown over time is of so many days."""
 
 
-def steps(run: Run) -> Section:
-    """The last run of each job in the night of ds; `evaluate` judges lists of an earlier day."""
-    runs = run.read(OPS_JOB_RUNS, until=run.ds).where(night(run.config) == F.lit(run.ds))
-    rows = runs.orderBy("started").collect()
-    last = {row["job"]: row for row in rows}
-    if not last:
+def steps(run: Run, ran: Mapping[str, Row]) -> Section:
+    """The last run of each step in the night of ds; `evaluate` judges lists of an earlier day."""
+    if not ran:
         return Section("steps", "What ran", [Note(f"No run of {run.ds} is recorded.")])
     told = [
         [
             row["job"], row[DS].isoformat(), row["status"], f"{row['seconds']:,.1f}",
             f"{row['rows_in']:,}", f"{row['rows_out']:,}", row["message"] or "",
         ]
-        for row in last.values()
+        for row in ran.values()
     ]  # fmt: skip
     head = ("job", "day", "status", "seconds", "rows in", "rows out", "what it said")
-    took = {name: row["seconds"] for name, row in last.items() if row["status"] == "done"}
+    took = {name: row["seconds"] for name, row in ran.items() if row["status"] == "done"}
     blocks: list[Block] = [
         Note(f"{row['job']}: {row['message']}", is_alarm=True)
-        for row in last.values()
+        for row in ran.values()
         if row["status"] == "failed"
     ]
     if took:
@@ -46,11 +47,12 @@ def steps(run: Run) -> Section:
     return Section("steps", "What ran", blocks)
 
 
-def data_in(run: Run) -> Section:
+def data_in(run: Run, ran: Mapping[str, Row]) -> Section:
     """Events of the last days by type, and what was refused of ds, by reason."""
     title = "Data in, and what was refused"
     if run.store.version(SILVER_EVENTS) is None:
-        return Section("data", title, [Note("No events were ever let in.", is_alarm=True)])
+        why = why_not(ran, "ingest", otherwise="Its sources have none.")
+        return Section("data", title, [Note(f"No events were ever let in. {why}", is_alarm=True)])
     first = run.ds - timedelta(days=DAYS - 1)
     events = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
     counts = {
@@ -68,22 +70,41 @@ def data_in(run: Run) -> Section:
         blocks.append(Plot(lines("events", "Events a day", series), caption))
     else:
         blocks.append(Note(f"No events of the {DAYS} days up to {run.ds}.", is_alarm=True))
-    blocks.extend(_refused(run, sum(n for (day, _), n in counts.items() if day == run.ds)))
+    kept = sum(n for (day, _), n in counts.items() if day == run.ds)
+    blocks.extend(_refused(run, kept, why_not(ran, "ingest", otherwise="Its sources have none.")))
     return Section("data", title, blocks)
 
 
-def _refused(run: Run, kept: int) -> Iterator[Block]:
+def _refused(run: Run, kept: int, why: str) -> Iterator[Block]:
+    """What was refused of ds, of which `kept` events were let in; `why` there is nothing of it."""
     if run.store.version(QUARANTINE_EVENTS) is None:
         yield Note("No table of refused rows.")
         return
     refused = run.read(QUARANTINE_EVENTS, on=run.ds).groupBy("reason_code").count()
     rows = refused.orderBy(F.desc("count"), "reason_code").collect()
-    if not rows:
+    undated = _undated(run.config.sources.events)
+    dated = {row[0]: row["count"] for row in rows if row[0] not in undated}
+    others = {row[0]: row["count"] for row in rows if row[0] in undated}
+    total = kept + sum(dated.values())
+    if not total:
+        # A night that is held back publishes what it refuses as little as what it keeps.
+        yield Note(f"No events of {run.ds} were let in: nothing of it is published. {why}", True)
+    elif not dated:
         yield Note(f"Nothing was refused of {run.ds}; {kept:,} events were let in.")
-        return
-    total = kept + sum(row["count"] for row in rows)
-    told = [[row[0], f"{row['count']:,}", f"{row['count'] / total:.2%}"] for row in rows]
-    yield Table(f"Refused of {run.ds}", ("reason", "rows", "of the day's"), told, frozenset({1, 2}))
+    else:
+        told = [[reason, f"{n:,}", f"{n / total:.2%}"] for reason, n in dated.items()]
+        head = ("reason", "rows", "of the day's")
+        yield Table(f"Refused of {run.ds}", head, told, frozenset({1, 2}))
+    if others:
+        told = [[reason, f"{n:,}"] for reason, n in others.items()]
+        heading = "Refused without a day of their own, of all the files that were read"
+        yield Table(heading, ("reason", "rows"), told, frozenset({1}))
+
+
+def _undated(sources: Sequence[EventSource]) -> frozenset[str]:
+    """Reasons whose rows may be of another day; a file of one day dates those without a time."""
+    daily = all(DAY in (source.path or "") for source in sources)
+    return frozenset({"before_shop"}) if daily else UNDATED
 
 
 def gates(run: Run) -> Section:
@@ -91,13 +112,18 @@ def gates(run: Run) -> Section:
     first = F.lit(run.ds - timedelta(days=DAYS - 1))
     held = (
         run.read(OPS_JOB_RUNS, until=run.ds)
+        .transform(with_repaired)
         .where((F.col("exit_code") == DataQualityError.exit_code) & (F.col(DS) >= first))
+        .where(F.col("status") == "failed")  # a dry run holds nothing back
         .where(F.col("job") != "nightly")  # says again what its step said
         .orderBy(F.desc("started"))
         .collect()
     )
     blocks: list[Block] = [
-        Note(f"{row[DS]}, {row['job']}: {row['message']}", is_alarm=row[DS] == run.ds)
+        Note(
+            f"{row[DS]}, {row['job']}{' (mended)' if row['repaired'] else ''}: {row['message']}",
+            is_alarm=row[DS] == run.ds and not row["repaired"],
+        )
         for row in held
     ]
     if run.store.version(OPS_MODELS) is not None:

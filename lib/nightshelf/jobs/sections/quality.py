@@ -1,8 +1,9 @@
 """How good the lists were: over time, beside baselines, for whom, and how broad."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
+import numpy as np
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
@@ -25,6 +26,7 @@ class Judged:
     def __init__(self, run: Run) -> None:
         self.k = run.config.evaluate.ks[len(run.config.evaluate.ks) // 2]
         self.horizon = run.config.evaluate.horizon_days
+        self.last = run.ds - timedelta(days=self.horizon)  # whose lists the night of ds judges
         self.cells: dict[tuple[date, str, str], Row] = {}
         self.segments: list[Row] = []
         if run.store.version(GOLD_EVALUATION) is None:
@@ -47,8 +49,18 @@ class Judged:
 
     @property
     def days(self) -> list[date]:
-        """Those that were judged, in order."""
-        return sorted({day for day, _, _ in self.cells})
+        """Every day from the first that was judged to the last that could be, in order."""
+        told = {day for day, _, _ in self.cells}
+        if not told:
+            return []
+        first, last = min(told), max(*told, self.last)
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+    @property
+    def gaps(self) -> str:
+        """A sentence on how many of the days were not judged; empty where all were."""
+        every, told = len(self.days), len({day for day, _, _ in self.cells})
+        return f" Not judged: {every - told} of the {every} nights." if every > told else ""
 
     @property
     def models(self) -> list[str]:
@@ -57,7 +69,7 @@ class Judged:
         return sorted(names, key=lambda name: (name != NIGHTSHELF, name))
 
     def line(self, model: str, metric: str, name: str, band: bool) -> Line:
-        """A metric of a model over the days."""
+        """A metric of a model over the days; NaN where they were not judged."""
         rows = [self.cells.get((day, model, metric)) for day in self.days]
         values, low, high = (
             [none_where(row[column] if row else None) for row in rows]
@@ -80,21 +92,44 @@ def over_time(judged: Judged) -> Section:
         ]
         caption = (
             f"{name} of the first {judged.k} of the lists of each day, by {judged.later} "
-            "it, beside baselines; the band is where the middle 95 % of draws lie."
+            f"it, beside baselines; {_bounds_told(series[0])}.{judged.gaps}"
         )
         blocks.append(Plot(lines(metric, f"{name}@{judged.k}", series), caption))
-    blocks.append(_all_metrics(judged, judged.day))
-    return Section("quality", title, blocks)
+    return Section("quality", title, [*blocks, *_all_metrics(judged, judged.day)])
 
 
-def _all_metrics(judged: Judged, day: date) -> Table:
+def _bounds_told(line: Line) -> str:
+    if np.isnan(line.low or ()).all():
+        return "too few users were judged for bounds"
+    return "the band, a bar for a night by itself, is where the middle 95 % of draws lie"
+
+
+def _all_metrics(judged: Judged, day: date) -> Iterator[Block]:
+    """Those that any model has, and why ours has not the others."""
     rows = []
-    for metric in sorted(of_length(judged.k)):
+    metrics = sorted(of_length(judged.k))
+    for metric in metrics:
         cells = [judged.cells.get((day, model, metric)) for model in judged.models]
         if any(cell and cell["value"] is not None for cell in cells):
             rows.append([metric, *map(with_bounds, cells)])
-    head = ("metric", *judged.models)
-    return Table(f"The lists of {day}", head, rows, frozenset(range(1, len(head))))
+    if rows:
+        head = ("metric", *judged.models)
+        yield Table(f"The lists of {day}", head, rows, frozenset(range(1, len(head))))
+    yield from _undefined((name, judged.cells.get((day, NIGHTSHELF, name))) for name in metrics)
+
+
+def _undefined(cells: Iterable[tuple[str, Row | None]]) -> Iterator[Note]:
+    """A note a reason on the names whose cell has no value."""
+    names: dict[str, list[str]] = {}
+    for name, cell in cells:
+        if cell is None or cell["value"] is None:
+            names.setdefault(_why(cell), []).append(name)
+    for why, some in names.items():
+        yield Note(f"Not defined: {', '.join(some)} - {why}.")
+
+
+def _why(cell: Row | None) -> str:
+    return (cell["why"] if cell is not None else None) or "not computed"
 
 
 def scores(judged: Judged, day: date) -> Section:
@@ -118,42 +153,44 @@ def _curves(judged: Judged, day: date) -> Iterator[Block]:
             f"Of the rows of the lists of {day}: how well scores tell what was wanted.",
         )
     else:
-        yield Note(f"AUC: {area['why'] if area is not None else 'not computed'}.")
+        yield Note(f"AUC: {_why(area)}.")
     bins = sorted(int(m.partition("@")[2]) for m in own if m.startswith("predicted@"))
-    if bins:
+    error = own.get("ece")
+    if bins and error is not None and error["value"] is not None:
         predicted = [own[f"predicted@{n}"]["value"] for n in bins]
         observed = [own[f"observed@{n}"]["value"] for n in bins]
         labels = ("probability told", "share that came true")
         yield Plot(
             curve(
                 "calibration",
-                f"Calibration, ECE {own['ece']['value']:.4f}",
+                f"Calibration, ECE {error['value']:.4f}",
                 predicted,
                 observed,
                 labels,
             ),
             "On the dotted line probabilities are as they should be; bins of equal size.",
         )
-    elif "ece" in own:
-        yield Note(f"Calibration: {own['ece']['why']}.")
+    else:
+        yield Note(f"Calibration: {_why(error)}.")
 
 
 def for_whom(judged: Judged, day: date) -> Section:
     """nDCG by segment of a day's lists."""
     title = "For whom?"
-    ours = [
+    own = [r for r in judged.segments if r["model"] == NIGHTSHELF]
+    points = [
         (f"{r[SEGMENT]} ({r['n']:,})", r["value"], none_where(r["low"]), none_where(r["high"]))
-        for r in judged.segments
-        if r["model"] == NIGHTSHELF and r["value"] is not None
+        for r in own
+        if r["value"] is not None
     ]
-    if not ours:
-        return Section("segments", title, [Note("Nobody who could be judged.")])
-    caption = f"nDCG@{judged.k} of the lists of {day}, and how many users were judged."
-    return Section(
-        "segments",
-        title,
-        [Plot(intervals("segments", f"nDCG@{judged.k} by segment", ours), caption)],
-    )
+    blocks: list[Block] = []
+    if points:
+        caption = f"nDCG@{judged.k} of the lists of {day}, and how many users were judged."
+        if np.isnan([low for _, _, low, _ in points]).any():
+            caption += " An open mark: too few of them for bounds."
+        blocks.append(Plot(intervals("segments", f"nDCG@{judged.k} by segment", points), caption))
+    blocks.extend(_undefined((r[SEGMENT], r) for r in own))
+    return Section("segments", title, blocks or [Note("Nobody who could be judged.")])
 
 
 def breadth(judged: Judged) -> Section:
@@ -171,5 +208,6 @@ def breadth(judged: Judged) -> Section:
     caption = (
         "Share of the items on sale that are on any list; share of pairs on a list that are of two "
         "categories; how unevenly lists show the items, 0 for equally often."
+        f"{judged.gaps}"
     )
     return Section("breadth", title, [Plot(lines("breadth", "Breadth", series), caption)])
