@@ -57,6 +57,13 @@ def names(ks: Sequence[int], source: str = ALL) -> list[str]:
     return [f"{metric}@{k}" for k in ks for metric in metrics]
 
 
+def are_paired(ks: Sequence[int], source: str = ALL) -> list[bool]:
+    """Which of `names(ks, source)` two lists have over the same users and impressions."""
+    if source == ALL:
+        return [not metric.own for _ in ks for metric in METRICS.values()]
+    return [name == "share" for _ in ks for name in OF_SOURCE]
+
+
 def figures(outcomes: Outcomes, facts: Broadcast[Facts], ks: Sequence[int]) -> Transform:
     """[user_id, item_id, rank, score, source] lists -> [source, segment, bucket, sums, weights].
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nightshelf.columns import SEGMENT, SOURCE, Transform
-from nightshelf.evaluation.figures import names
+from nightshelf.evaluation.figures import are_paired, names
 from nightshelf.evaluation.list_metrics import METRICS
 from nightshelf.evaluation.people import ALL, BITS
 
@@ -116,8 +116,8 @@ def differences(ks: Sequence[int], replicates: int) -> Transform:
     """[sums of `figures` and `is_b`] -> [metric, source, segment, a, b, difference, low, high, n].
 
     Of the lists `a` (`is_b` false) and `b`, judged by the same users: b - a, and the middle 95 % of
-    the differences of the same draws. Metrics that are not defined for both are left out. n: what
-    the mean of b is over.
+    the differences of the same draws. Metrics that are not defined for both are left out, and
+    those that each list has over its own hits or rows. n: what the mean of b is over.
     """
 
     def task(rows: pa.Table) -> pa.Table:
@@ -126,7 +126,8 @@ def differences(ks: Sequence[int], replicates: int) -> Transform:
         a, b = paired(rows, len(metrics))
         values, others = a.means(), b.means()
         low, high = bounds(b.drawn(replicates) - a.drawn(replicates), a, b)
-        kept = np.flatnonzero(~np.isnan(values) & ~np.isnan(others))
+        told = ~np.isnan(values) & ~np.isnan(others)
+        kept = np.flatnonzero(told & are_paired(ks, source))
         return pa.table(
             {
                 "metric": pa.array([metrics[n] for n in kept], pa.string()),

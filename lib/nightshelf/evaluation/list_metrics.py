@@ -25,10 +25,15 @@ SMOOTHING: Final = 0.01
 
 @dataclass(frozen=True)
 class Metric:
-    """of: computes it from lists of length k. undefined: why it has no value where it has none."""
+    """of: computes it from lists of length k. undefined: why it has no value where it has none.
+
+    own: the denominator is what a list itself has (its hits, its rows that were shown), so that two
+    lists have it over different users and rows, and their difference is none of the same users.
+    """
 
     of: Function
     undefined: str
+    own: bool = False
 
 
 def precision(some: Judged, k: int) -> Ratio:
@@ -197,16 +202,18 @@ METRICS: Final[Mapping[str, Metric]] = {
     "map": Metric(average_precision, _NOBODY),
     "mrr": Metric(reciprocal_rank, _NOBODY),
     "serendipity": Metric(serendipity, _NOBODY),
-    "gauc": Metric(gauc, _ONE_CLASS),
-    "click_through": Metric(click_through, _UNSEEN),
-    "conversion": Metric(conversion, _UNSEEN),
+    "gauc": Metric(gauc, _ONE_CLASS, own=True),
+    "click_through": Metric(click_through, _UNSEEN, own=True),
+    "conversion": Metric(conversion, _UNSEEN, own=True),
     "ips_click_through": Metric(ips_click_through, _UNLOGGED),
-    "snips_click_through": Metric(snips_click_through, _UNMATCHED),
+    "snips_click_through": Metric(snips_click_through, _UNMATCHED, own=True),
     "diversity": Metric(diversity, "no list with two items of a known category"),
     "novelty": Metric(novelty, "no list"),
     "category_gap": Metric(category_gap, "no list and history with items of a known category"),
     "price_gap": Metric(price_gap, "no list and history with items of a known price"),
 }
+
+OWN: Final = tuple(name for name, metric in METRICS.items() if metric.own)
 
 
 def _by(numerator: NDArray[np.generic], denominator: NDArray[np.generic]) -> Floats:
