@@ -60,7 +60,9 @@ def test_equal_ranx_and_torchmetrics(
     items = frame("item_id string, category string, price double", [("i0", None, None)])
     facts = send(ranked.sparkSession.sparkContext, facts_of(items, outcomes.wanted))
     overall = "segment = 'all' AND source = 'all'"
-    rows = ranked.transform(figures(outcomes, facts, KS)).transform(means(KS, 100)).where(overall)
+    rows = (
+        ranked.transform(figures(outcomes, facts, KS)).transform(means(KS, 100, {})).where(overall)
+    )
     told = {row["metric"]: row["value"] for row in rows.collect()}
 
     qrels = Qrels({user: dict.fromkeys(items, 1) for user, items in wanted.items()})

@@ -191,6 +191,7 @@ _NOBODY = "no user with something to judge by"
 _ONE_CLASS = "no list with both hits and rows that are none: the area is not defined"
 _UNSEEN = "no row of the lists was shown afterwards, as far as the source tells"
 _UNLOGGED = "no impression tells its position and the probability with which it was shown there"
+_UNLOGGED_CLICKS = "no click tells its position and the probability with which it was shown there"
 _UNMATCHED = f"no list has what was shown in its place, or {_UNLOGGED}"
 
 METRICS: Final[Mapping[str, Metric]] = {
@@ -212,6 +213,14 @@ METRICS: Final[Mapping[str, Metric]] = {
     "category_gap": Metric(category_gap, "no list and history with items of a known category"),
     "price_gap": Metric(price_gap, "no list and history with items of a known price"),
 }
+
+NEEDED: Final[Mapping[str, tuple[str, str]]] = {
+    "click_through": ("click", "the source tells no click in the days that judge the lists"),
+    "conversion": ("purchase", "the source tells no purchase in the days that judge the lists"),
+    "ips_click_through": ("logged_click", _UNLOGGED_CLICKS),
+    "snips_click_through": ("logged_click", _UNLOGGED_CLICKS),
+}
+"""By metric, which count of `relevant.happened` it needs, and why it has no value without any."""
 
 OWN: Final = tuple(name for name, metric in METRICS.items() if metric.own)
 

@@ -48,7 +48,9 @@ def compare(run: Run, a: str, b: str, as_json: bool) -> None:
             by.figures(frame, config.ks).withColumn("is_b", F.lit(name == "b"))
             for name, frame in lists.items()
         )
-        both = first.unionByName(second).transform(differences(config.ks, config.replicates))
+        both = first.unionByName(second).transform(
+            differences(config.ks, config.replicates, by.untold)
+        )
         rows = [row.asDict() for row in both.orderBy("segment", "source", "metric").collect()]
         users = _most_changed(lists, by.outcomes.wanted, k)
         titles = made.shop.items.select(ITEM, TITLE)

@@ -62,7 +62,7 @@ def _judged(run: Run, lists: DataFrame, by: Judge, name: str) -> DataFrame:
     probabilities = name == NIGHTSHELF and _ranked_by_model(run, lists)
     share = min(1.0, config.scored_rows / max(lists.count(), 1))
     told = [
-        by.figures(lists, config.ks).transform(means(config.ks, config.replicates)),
+        by.figures(lists, config.ks).transform(means(config.ks, config.replicates, by.untold)),
         lists.transform(scored(by.outcomes, by.facts, share)).transform(
             score_means(config.replicates, probabilities)
         ),

@@ -1,17 +1,19 @@
 """What lists of a day are judged by, read from the tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import CATEGORY, DS, ITEM, PRICE, SEGMENT, USER
+from nightshelf.columns import CATEGORY, ITEM, PRICE, SEGMENT, USER
 from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.facts import Facts, facts_of
 from nightshelf.evaluation.figures import figures
+from nightshelf.evaluation.list_metrics import NEEDED
 from nightshelf.evaluation.people import Outcomes
-from nightshelf.evaluation.relevant import last_day, logged, relevant, shown
+from nightshelf.evaluation.relevant import happened, last_day, logged, relevant, shown
 from nightshelf.evaluation.segments import segments
 from nightshelf.ranking.recommend import Ingredients
 from nightshelf.runs import Run
@@ -24,13 +26,15 @@ from nightshelf.tables import CUSTOMERS, SILVER_EVENTS, SILVER_USERS
 class Judge:
     """outcomes: what users did after ds, and who they are; wanted: how many pairs of them.
 
-    facts: of the items as of ds. sold [item_id]: those that could be shown.
+    facts: of the items as of ds. sold [item_id]: those that could be shown. untold: by metric, why
+    it has no value: the source tells nothing of what it counts.
     """
 
     outcomes: Outcomes
     wanted: int
     facts: Broadcast[Facts]
     sold: DataFrame
+    untold: Mapping[str, str]
 
     def figures(self, lists: DataFrame, ks: tuple[int, ...]) -> DataFrame:
         """The sums of `evaluation.figures`."""
@@ -68,12 +72,13 @@ def judge(run: Run, made: Ingredients) -> Judge:
             f"no events in the {config.horizon_days} days after {run.ds} to judge its lists by; "
             "ingest later days first"
         )
-    newest = later.agg(F.max(DS)).first()
-    if newest and newest[0] < last:
+    [came] = later.transform(happened(config, run.ds)).collect()
+    if came["newest"] < last:
         logger().warning(
             "events have come for fewer days than evaluate.horizon_days",
-            newest_events=str(newest[0]),
+            newest_events=str(came["newest"]),
             wanted=str(last),
         )
     facts = send(run.spark.sparkContext, facts_of(items, made.positives))
-    return Judge(outcomes, wanted, facts, made.catalogue.select(ITEM))
+    untold = {metric: why for metric, (needed, why) in NEEDED.items() if not came[needed]}
+    return Judge(outcomes, wanted, facts, made.catalogue.select(ITEM), untold)
