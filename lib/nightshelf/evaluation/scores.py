@@ -3,7 +3,7 @@
 Letters: B rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,36 +25,41 @@ Doubles = NDArray[np.float64]
 Row = tuple[str, float | None, float | None, float | None, int, str | None]
 
 
-def score_means(replicates: int, probabilities: bool) -> Transform:
+def score_means(replicates: int, unfit: str | None) -> Transform:
     """[segment, bucket, score, label, weight] -> rows of `intervals.SCHEMA`.
 
-    n: the sum of weights. auc; log_loss and ece (15 bins of equal weight), where the scores are
-    probabilities. Of the segment `all` the curves too: true_positives@<share of false ones>, and
-    predicted@<bin> and observed@<bin>. The rows of a segment, 36 bytes each, are held by one task.
+    n: the sum of weights. auc; log_loss and ece (15 bins of equal weight), null where the scores
+    are no probabilities of the labels, and `unfit` says why. Of the segment `all` the curves too:
+    true_positives@<share of false ones>, and predicted@<bin> and observed@<bin>. The rows of a
+    segment, 36 bytes each, are held by one task.
     """
 
     def task(rows: pa.Table) -> pa.Table:
         segment = rows.column(SEGMENT)[0].as_py()
         bucket = rows.column("bucket").to_numpy()
         score, label, weight = (rows.column(name).to_numpy() for name in (SCORE, LABEL, WEIGHT))
-        told = list(_scalars(bucket, score, label, weight, replicates, probabilities))
+        told = list(_scalars(bucket, score, label, weight, replicates, unfit))
         if segment == ALL:
-            told.extend(_curves(score, label, weight, probabilities))
-        names, values, lows, highs, counts, whys = zip(*told, strict=True)
-        return pa.table(
-            {
-                "metric": pa.array(names, pa.string()),
-                SOURCE: pa.array([ALL] * len(told), pa.string()),
-                SEGMENT: pa.array([segment] * len(told), pa.string()),
-                "value": nullable(np.array(values, np.float64)),
-                "low": nullable(np.array(lows, np.float64)),
-                "high": nullable(np.array(highs, np.float64)),
-                "n": pa.array(counts, pa.int64()),
-                "why": pa.array(whys, pa.string()),
-            }
-        )
+            told.extend(_curves(score, label, weight, unfit is None))
+        return _table(segment, told)
 
     return lambda rows: rows.groupBy(SEGMENT).applyInArrow(task, SCHEMA)
+
+
+def _table(segment: str, told: Sequence[Row]) -> pa.Table:
+    names, values, lows, highs, counts, whys = zip(*told, strict=True)
+    return pa.table(
+        {
+            "metric": pa.array(names, pa.string()),
+            SOURCE: pa.array([ALL] * len(told), pa.string()),
+            SEGMENT: pa.array([segment] * len(told), pa.string()),
+            "value": nullable(np.array(values, np.float64)),
+            "low": nullable(np.array(lows, np.float64)),
+            "high": nullable(np.array(highs, np.float64)),
+            "n": pa.array(counts, pa.int64()),
+            "why": pa.array(whys, pa.string()),
+        }
+    )
 
 
 def _scalars(
@@ -63,7 +68,7 @@ def _scalars(
     label: Doubles,
     weight: Doubles,
     replicates: int,
-    probabilities: bool,
+    unfit: str | None,
 ) -> Iterator[Row]:
     told = metrics(label, score, weight, np.zeros(len(label), np.int64))
     n = round(weight.sum())
@@ -73,9 +78,9 @@ def _scalars(
     else:
         low, high = _auc_bounds(bucket, score, label, weight, auc, replicates)
         yield "auc", auc, low, high, n, None
-    if not probabilities:
-        yield "log_loss", None, None, None, n, NO_PROBABILITIES
-        yield "ece", None, None, None, n, NO_PROBABILITIES
+    if unfit:
+        yield "log_loss", None, None, None, n, unfit
+        yield "ece", None, None, None, n, unfit
         return
     buckets = _buckets(bucket, (weight * losses(label, score))[:, None], weight[:, None])
     low, high = (float(bound[0]) for bound in bounds(buckets.drawn(replicates), buckets))
