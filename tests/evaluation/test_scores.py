@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from nightshelf.evaluation.facts import NO_FACTS
 from nightshelf.evaluation.figures import OfShown, scored
 from nightshelf.evaluation.people import Outcomes
-from nightshelf.evaluation.scores import NO_PROBABILITIES, score_means
+from nightshelf.evaluation.scores import NO_PROBABILITIES, NO_ROWS, score_means
 from nightshelf.sending import send
 from tests.conftest import Frame
 
@@ -113,3 +113,11 @@ def test_a_row_that_was_shown_often_counts_as_often(frame: Frame) -> None:
         for column in ("value", "low", "high", "n"):
             assert row[column] == pytest.approx(other[key][column], abs=1e-12), (key, column)
     assert one["all", "ece"]["value"] == pytest.approx((4 * 0.1 + 6 * 0.2) / 20)
+
+
+def test_without_a_row_what_is_missing_has_its_reason(frame: Frame) -> None:
+    found = told(frame(ROWS, []))
+    assert found.keys() == {("all", "auc"), ("all", "log_loss"), ("all", "ece")}
+    for row in found.values():
+        assert (row["value"], row["n"], row["source"]) == (None, 0, "all")
+        assert row["why"] == NO_ROWS

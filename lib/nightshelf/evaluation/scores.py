@@ -8,9 +8,12 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyspark.sql import DataFrame
 
 from nightshelf.columns import SCORE, SEGMENT, SOURCE, WEIGHT, Transform
+from nightshelf.evaluation.figures import SCORED
 from nightshelf.evaluation.intervals import SCHEMA, Buckets, bounds, nullable
 from nightshelf.evaluation.people import ALL
 from nightshelf.metrics import calibration, losses, metrics, roc_points
@@ -19,6 +22,7 @@ LABEL: Final = "label"
 SCALARS: Final = ("auc", "log_loss", "ece")
 ROC_POINTS: Final = 21
 ONE_CLASS: Final = "no positive, or no negative: the area is not defined"
+NO_ROWS: Final = "of users' own lists no row was shown afterwards, or nobody wanted anything"
 NO_PROBABILITIES: Final = "the scores are no probabilities: no model alone ranked the lists"
 
 Doubles = NDArray[np.float64]
@@ -30,12 +34,15 @@ def score_means(replicates: int, unfit: str | None) -> Transform:
 
     n: the sum of weights. auc; log_loss and ece (15 bins of equal weight), null where the scores
     are no probabilities of the labels, and `unfit` says why. Of the segment `all` the curves too:
-    true_positives@<share of false ones>, and predicted@<bin> and observed@<bin>. The rows of a
-    segment, 36 bytes each, are held by one task.
+    true_positives@<share of false ones>, and predicted@<bin> and observed@<bin>; without a row, no
+    curves, and nulls with their reason. The rows of a segment, 36 bytes each, are held by one task.
     """
 
     def task(rows: pa.Table) -> pa.Table:
         segment = rows.column(SEGMENT)[0].as_py()
+        rows = rows.filter(pc.greater(rows.column(WEIGHT), 0))
+        if not len(rows):
+            return _table(segment, [(name, None, None, None, 0, NO_ROWS) for name in SCALARS])
         bucket = rows.column("bucket").to_numpy()
         score, label, weight = (rows.column(name).to_numpy() for name in (SCORE, LABEL, WEIGHT))
         told = list(_scalars(bucket, score, label, weight, replicates, unfit))
@@ -43,7 +50,12 @@ def score_means(replicates: int, unfit: str | None) -> Transform:
             told.extend(_curves(score, label, weight, unfit is None))
         return _table(segment, told)
 
-    return lambda rows: rows.groupBy(SEGMENT).applyInArrow(task, SCHEMA)
+    def transform(rows: DataFrame) -> DataFrame:
+        # A row that weighs nothing, so that there is a segment to tell of.
+        empty = rows.sparkSession.createDataFrame([(ALL, 0, 0.0, 0.0, 0.0)], SCORED)
+        return rows.unionByName(empty).groupBy(SEGMENT).applyInArrow(task, SCHEMA)
+
+    return transform
 
 
 def _table(segment: str, told: Sequence[Row]) -> pa.Table:
