@@ -84,9 +84,10 @@ def bounds(drawn: Floats, *drawn_from: Buckets) -> tuple[Floats, Floats]:
 def means(ks: Sequence[int], replicates: int, untold: Untold) -> Transform:
     """[sums of `figures`] -> [metric, source, segment, value, low, high, n, why].
 
-    n: what the mean is over: users, or rows shown. low and high hold the middle 95 % of so many
-    draws, null where all that count are in one bucket. value is null where the metric is not
-    defined or untold, and `why` says so; of a source's rows such metrics are left out.
+    n: what the mean is over, the rounded sum of the denominators of `list_metrics`. low and high
+    hold the middle 95 % of so many draws, null where all that count are in one bucket. value is
+    null where the metric is not defined or untold, and `why` says so; of a source's rows such
+    metrics are left out.
     """
 
     def task(rows: pa.Table) -> pa.Table:

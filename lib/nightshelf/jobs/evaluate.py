@@ -47,7 +47,8 @@ def run(run: Run) -> None:
         run.publish(rows, GOLD_EVALUATION)
     if not run.dry_run:
         ks = run.config.evaluate.ks
-        show_evaluation(run.read(GOLD_EVALUATION, on=run.ds), ks[len(ks) // 2], Console())
+        rows = run.read(GOLD_EVALUATION, on=run.ds)
+        show_evaluation(rows, ks[len(ks) // 2], NIGHTSHELF, Console())
 
 
 def night(config: Config) -> Column:
