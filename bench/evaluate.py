@@ -102,7 +102,7 @@ class Ours:
         """[metric, source, segment, value, low, high, n, why]."""
         outcomes = Outcomes(self._read["wanted"], before=self._read["before"])
         sums = self._read["lists"].transform(figures(outcomes, self._facts, ks))
-        return sums.transform(means(ks, draws))
+        return sums.transform(means(ks, draws, {}))
 
     def seconds(self, draws: int, ks: Sequence[int] = KS) -> float:
         """From the call until the means are there."""

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from nightshelf.evaluation.facts import facts_of
 from nightshelf.evaluation.figures import figures, user_metrics
-from nightshelf.evaluation.intervals import means
+from nightshelf.evaluation.intervals import differences, means
+from nightshelf.evaluation.list_metrics import NEEDED
 from nightshelf.evaluation.people import Outcomes
 from nightshelf.sending import send
 from tests.conftest import Frame
@@ -25,10 +27,19 @@ SHOWN = f"{PAIRS}, shown bigint, clicked bigint, bought bigint"
 
 
 def told(
-    lists: DataFrame, outcomes: Outcomes, items: DataFrame, before: DataFrame, ks: Sequence[int]
+    lists: DataFrame,
+    outcomes: Outcomes,
+    items: DataFrame,
+    before: DataFrame,
+    ks: Sequence[int],
+    untold: Mapping[str, str] | None = None,
 ) -> dict[tuple[str, str, str], Any]:
     facts = send(lists.sparkSession.sparkContext, facts_of(items, before))
-    rows = lists.transform(figures(outcomes, facts, ks)).transform(means(ks, 200)).collect()
+    rows = (
+        lists.transform(figures(outcomes, facts, ks))
+        .transform(means(ks, 200, untold or {}))
+        .collect()
+    )
     return {(row["source"], row["segment"], row["metric"]): row for row in rows}
 
 
@@ -180,6 +191,26 @@ def test_what_is_not_defined_is_null_with_a_reason(frame: Frame) -> None:
     assert ("cf", "all", "precision@5") not in found
 
 
+def test_what_the_source_does_not_tell_is_null_and_not_zero(frame: Frame) -> None:
+    """Impressions and clicks, but no purchases, and no click with a propensity."""
+    lists = frame(LISTS, [("u", "a", 1, 0.9, "cf")])
+    wanted = frame(PAIRS, [("u", "a")])
+    shown = frame(SHOWN, [("u", "a", 4, 1, 0)])
+    logged = frame(LOGGED, [("u", "a", 1, 4, 8.0, 0.0)])
+    untold = {metric: f"no {of}" for metric, (of, _) in NEEDED.items() if of != "click"}
+    outcomes = Outcomes(wanted, shown, logged=logged)
+    found = told(lists, outcomes, frame(ITEMS, [("a", None, 1.0)]), wanted, (1,), untold)
+    assert found["all", "all", "click_through@1"]["value"] == 0.25
+    for metric, why in (("conversion@1", "no purchase"), ("ips_click_through@1", "no logged_click"),
+                        ("snips_click_through@1", "no logged_click")):  # fmt: skip
+        row = found["all", "all", metric]
+        assert (row["value"], row["low"], row["n"], row["why"]) == (None, None, 0, why)
+    assert ("cf", "all", "conversion@1") not in found
+    assert found["cf", "all", "click_through@1"]["value"] == 0.25
+    unseen = told(lists, Outcomes(wanted), frame(ITEMS, []), wanted, (1,), untold)
+    assert "no row of the lists was shown" in unseen["all", "all", "conversion@1"]["why"]
+
+
 def test_bounds_are_of_those_who_count(frame: Frame) -> None:
     """Of three users in a segment one wanted something: how sure its mean is, is not known."""
     users = ("u", "v", "w")
@@ -191,6 +222,37 @@ def test_bounds_are_of_those_who_count(frame: Frame) -> None:
     items, nothing = frame(ITEMS, [("a", None, 1.0)]), frame(PAIRS, [])
     row = told(lists, outcomes, items, nothing, (5,))["all", "some", "recall@5"]
     assert (row["value"], row["n"], row["low"], row["high"]) == (1.0, 1, None, None)
+
+
+def test_only_what_is_over_the_same_users_is_compared(frame: Frame) -> None:
+    """`b` has a hit for one more user, at the end of the list: its gauc falls, yet it is better."""
+    users = [f"u{n}" for n in range(4)]
+    same = [(user, item, rank, 1 / rank, "cf") for user in users[:3]
+            for rank, item in enumerate("ab", 1)]  # fmt: skip
+    wanted = frame(PAIRS, [*((user, "a") for user in users[:3]), ("u3", "b")])
+    shown = frame(SHOWN, [(user, item, 1, 1, 1) for user in users for item in "ab"])
+    logged = frame(LOGGED, [(user, "a", 1, 2, 4.0, 2.0) for user in users])
+    outcomes = Outcomes(wanted, shown, logged=logged)
+    facts = send(wanted.sparkSession.sparkContext, facts_of(frame(ITEMS, []), wanted))
+    both = [
+        frame(LISTS, [*same, ("u3", "c", 1, 0.9, "cf"), ("u3", second, 2, 0.8, "trend")])
+        .transform(figures(outcomes, facts, (2,)))
+        .withColumn("is_b", F.lit(is_b))
+        for second, is_b in (("d", False), ("b", True))
+    ]
+    rows = (
+        both[0]
+        .unionByName(both[1])
+        .transform(differences((2,), 200, {"precision": "not told"}))
+        .collect()
+    )
+    found = {(r["source"], r["metric"]): r for r in rows if r["segment"] == "all"}
+    assert (found["all", "recall@2"]["a"], found["all", "recall@2"]["b"]) == (0.75, 1.0)
+    assert found["all", "ips_click_through@2"]["difference"] == 0.0
+    own = ("gauc@2", "click_through@2", "conversion@2", "snips_click_through@2")
+    assert ("all", "precision@2") not in found
+    assert not {("all", metric) for metric in own} & found.keys()
+    assert {metric for source, metric in found if source != "all"} == {"share@2"}
 
 
 def plain(ranked: list[str], wanted: set[str], k: int) -> Mapping[str, float]:

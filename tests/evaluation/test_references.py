@@ -60,7 +60,9 @@ def test_equal_ranx_and_torchmetrics(
     items = frame("item_id string, category string, price double", [("i0", None, None)])
     facts = send(ranked.sparkSession.sparkContext, facts_of(items, outcomes.wanted))
     overall = "segment = 'all' AND source = 'all'"
-    rows = ranked.transform(figures(outcomes, facts, KS)).transform(means(KS, 100)).where(overall)
+    rows = (
+        ranked.transform(figures(outcomes, facts, KS)).transform(means(KS, 100, {})).where(overall)
+    )
     told = {row["metric"]: row["value"] for row in rows.collect()}
 
     qrels = Qrels({user: dict.fromkeys(items, 1) for user, items in wanted.items()})
@@ -83,7 +85,7 @@ def test_equal_ranx_and_torchmetrics(
             # torchmetrics counts in single precision.
             assert told[f"{name}@{k}"] == pytest.approx(np.mean(values), abs=1e-6), name
 
-    scores = ranked.transform(scored(outcomes, facts)).transform(score_means(100, True))
+    scores = ranked.transform(scored(outcomes, facts, None)).transform(score_means(100, None))
     [auc] = scores.where("segment = 'all' AND metric = 'auc'").collect()
     labels = torch.tensor([int(i in wanted[u]) for u, items in lists.items() for i in items])
     probabilities = [1 / rank for _ in lists for rank in range(1, LENGTH + 1)]

@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame
 from sklearn.metrics import log_loss, roc_auc_score
 
 from nightshelf.evaluation.facts import NO_FACTS
-from nightshelf.evaluation.figures import scored
+from nightshelf.evaluation.figures import OfShown, scored
 from nightshelf.evaluation.people import Outcomes
-from nightshelf.evaluation.scores import score_means
+from nightshelf.evaluation.scores import NO_PROBABILITIES, NO_ROWS, score_means
 from nightshelf.sending import send
 from tests.conftest import Frame
 
@@ -19,8 +19,8 @@ LISTS = "user_id string, item_id string, rank int, score double, source string"
 PAIRS = "user_id string, item_id string"
 
 
-def told(rows: DataFrame, probabilities: bool = True) -> dict[tuple[str, str], Any]:
-    found = rows.transform(score_means(300, probabilities)).collect()
+def told(rows: DataFrame, unfit: str | None = None) -> dict[tuple[str, str], Any]:
+    found = rows.transform(score_means(300, unfit)).collect()
     return {(row["segment"], row["metric"]): row for row in found}
 
 
@@ -65,7 +65,7 @@ def test_one_bucket_tells_no_bounds(frame: Frame) -> None:
 
 def test_one_class_and_scores_that_are_no_probabilities(frame: Frame) -> None:
     rows = [("all", 1, 0.5, 1.0, 1.0), ("all", 2, 7.0, 1.0, 1.0), ("new", 1, 0.5, 0.0, 1.0)]
-    found = told(frame(ROWS, rows), probabilities=False)
+    found = told(frame(ROWS, rows), NO_PROBABILITIES)
     for segment in ("all", "new"):
         row = found[segment, "auc"]
         assert (row["value"], row["low"]) == (None, None)
@@ -82,16 +82,21 @@ def test_rows_that_users_saw_are_judged_where_the_source_tells(frame: Frame) -> 
     wanted = frame(PAIRS, [("u", "b"), ("w", "b")])
     facts = send(lists.sparkSession.sparkContext, NO_FACTS)
 
-    def labels(outcomes: Outcomes) -> list[tuple[float, float, float]]:
-        rows = lists.transform(scored(outcomes, facts)).where("segment = 'all'")
+    def labels(
+        outcomes: Outcomes, of_shown: OfShown | None = None
+    ) -> list[tuple[float, float, float]]:
+        rows = lists.transform(scored(outcomes, facts, of_shown)).where("segment = 'all'")
         return sorted((row["score"], row["label"], row["weight"]) for row in rows.collect())
 
     assert labels(Outcomes(wanted)) == [(0.8, 1.0, 1.0), (0.9, 0.0, 1.0)]
     seen = f"{PAIRS}, shown bigint, clicked bigint, bought bigint"
     shown = frame(
-        seen, [("u", "a", 4, 1, 0), ("v", "a", 2, 0, 0), ("v", "z", 2, 2, 0), ("w", "b", 1, 1, 0)]
+        seen, [("u", "a", 4, 1, 2), ("v", "a", 2, 0, 0), ("v", "z", 2, 2, 0), ("w", "b", 1, 1, 0)]
     )
-    assert labels(Outcomes(wanted, shown)) == [(0.7, 0.0, 2.0), (0.9, 0.25, 4.0)]
+    outcomes = Outcomes(wanted, shown)
+    assert labels(outcomes, "clicked") == [(0.7, 0.0, 2.0), (0.9, 0.25, 4.0)]
+    assert labels(outcomes, "bought") == [(0.7, 0.0, 2.0), (0.9, 0.5, 4.0)]
+    assert labels(outcomes) == [(0.8, 1.0, 1.0), (0.9, 0.0, 1.0)]
 
 
 def test_a_row_that_was_shown_often_counts_as_often(frame: Frame) -> None:
@@ -108,3 +113,11 @@ def test_a_row_that_was_shown_often_counts_as_often(frame: Frame) -> None:
         for column in ("value", "low", "high", "n"):
             assert row[column] == pytest.approx(other[key][column], abs=1e-12), (key, column)
     assert one["all", "ece"]["value"] == pytest.approx((4 * 0.1 + 6 * 0.2) / 20)
+
+
+def test_without_a_row_what_is_missing_has_its_reason(frame: Frame) -> None:
+    found = told(frame(ROWS, []))
+    assert found.keys() == {("all", "auc"), ("all", "log_loss"), ("all", "ece")}
+    for row in found.values():
+        assert (row["value"], row["n"], row["source"]) == (None, 0, "all")
+        assert row["why"] == NO_ROWS

@@ -58,6 +58,7 @@ def test_two_runs_of_a_day_side_by_side(invoke: Invoke, nights: Shop) -> None:
     shown = invoke("compare", *conf, "--a", a, "--b", b)
     assert shown.code == 0, shown.lines
     assert "b beside a" in shown.out
+    assert "Not compared: gauc" in shown.out
     found = json.loads(invoke("compare", *conf, "--a", a, "--b", b, "--json").out)
     by_metric = {
         row["metric"]: row

@@ -13,10 +13,10 @@ LARGEST: Final = 12
 
 
 def baskets(events: DataFrame) -> DataFrame:
-    """[silver.events] -> [items]: of each session with purchases of two items, the distinct items.
+    """[silver.events] -> [items]: of each session with purchases, the distinct items bought.
 
-    A user's session is a basket. Of more than LARGEST items those count that are in most baskets,
-    ties by the ids.
+    A user's session is a basket, also one of a single item: shares of baskets are over those, too.
+    Of more than LARGEST items those count that are in most baskets, ties by the ids.
     """
     bought = events.where((F.col(EVENT_TYPE) == "purchase") & F.col(ITEM).isNotNull())
     pairs = bought.select(USER, SESSION, ITEM).distinct()
@@ -27,7 +27,6 @@ def baskets(events: DataFrame) -> DataFrame:
         .where(F.col("place") <= LARGEST)
         .groupBy(USER, SESSION)
         .agg(F.array_sort(F.collect_list(ITEM)).alias("items"))
-        .where(F.size("items") > 1)
         .select("items")
     )
 

@@ -7,7 +7,7 @@ and two models that are judged by the same users can be compared bucket by bucke
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -49,12 +49,20 @@ OF_USER: Final = ("precision", "recall", "hit_rate", "ndcg", "map")
 """What is told of single users."""
 
 Longs = NDArray[np.int64]
+OfShown = Literal["clicked", "bought"]
 
 
 def names(ks: Sequence[int], source: str = ALL) -> list[str]:
     """The metrics of a row of sums, in order."""
     metrics = METRICS if source == ALL else OF_SOURCE
     return [f"{metric}@{k}" for k in ks for metric in metrics]
+
+
+def are_paired(ks: Sequence[int], source: str = ALL) -> list[bool]:
+    """Which of `names(ks, source)` two lists have over the same users and impressions."""
+    if source == ALL:
+        return [not metric.own for _ in ks for metric in METRICS.values()]
+    return [name == "share" for _ in ks for name in OF_SOURCE]
 
 
 def figures(outcomes: Outcomes, facts: Broadcast[Facts], ks: Sequence[int]) -> Transform:
@@ -84,24 +92,25 @@ def figures(outcomes: Outcomes, facts: Broadcast[Facts], ks: Sequence[int]) -> T
     return transform
 
 
-def scored(outcomes: Outcomes, facts: Broadcast[Facts], share: float = 1.0) -> Transform:
+def scored(
+    outcomes: Outcomes, facts: Broadcast[Facts], of_shown: OfShown | None, share: float = 1.0
+) -> Transform:
     """[user_id, item_id, rank, score, source] lists -> [segment, bucket, score, label, weight].
 
     A row of a list and segment of its user, label 1 where the user wanted the item. Of users with a
-    list of their own, since no model scored that of `__new__`, who wanted anything. Where the
-    source tells what users saw, of the rows that they did: weight, how often; label, the share of
-    these that led to a click, which is what a score is the probability of. Of a share of the
-    buckets alone where there are too many rows.
+    list of their own, since no model scored that of `__new__`, who wanted anything. With `of_shown`
+    of the rows that users saw: weight, how often; label, the share of these that led to a click or
+    to a purchase, whichever scores are the probability of. Of a share of the buckets alone where
+    there are too many rows.
     """
-    seen = outcomes.shown is not None
 
     def make(part: Part) -> Iterator[pa.RecordBatch]:
         people = People(part, facts.value)
         lists = people.judged()
-        judged = lists.shown > 0 if seen else lists.wanted[lists.owner] > 0
+        judged = lists.shown > 0 if of_shown else lists.wanted[lists.owner] > 0
         lists = lists.where(judged & people.listed[lists.owner])
-        weight = lists.shown if seen else np.ones(len(lists.owner))
-        label = lists.clicked / lists.shown if seen else lists.hit
+        weight = lists.shown if of_shown else np.ones(len(lists.owner))
+        label = getattr(lists, of_shown) / lists.shown if of_shown else lists.hit
         users, code, segments = people.segments()
         chosen = people.buckets()[users] < share * BUCKETS
         rows, pair = _joined(lists.owner, users[chosen], lists.users)

@@ -5,8 +5,8 @@ ids, so that buckets differ by chance alone, and a mean varies between draws of 
 between draws of users. A draw is a product of small matrices, for any number of users.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nightshelf.columns import SEGMENT, SOURCE, Transform
-from nightshelf.evaluation.figures import names
+from nightshelf.evaluation.figures import are_paired, names
 from nightshelf.evaluation.list_metrics import METRICS
 from nightshelf.evaluation.people import ALL, BITS
 
@@ -25,7 +25,10 @@ SCHEMA: Final = (
     "n bigint, why string"
 )
 
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Untold = Mapping[str, str]
+"""By metric, why it has no value: the source tells nothing of what it counts."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Buckets:
         draws = rng.multinomial(size, np.full(size, 1 / size), replicates).astype(np.float64)
         return _quotient(draws @ self.sums, draws @ self.weights)
 
+    def where(self, metrics: Bools) -> "Buckets":
+        """As if of the other metrics (M,) nothing had been counted."""
+        return replace(self, weights=self.weights * metrics)
+
 
 def bounds(drawn: Floats, *drawn_from: Buckets) -> tuple[Floats, Floats]:
     """(M,) and (M,): where the middle 95 % of the draws (R, M) begin and end.
@@ -74,22 +81,25 @@ def bounds(drawn: Floats, *drawn_from: Buckets) -> tuple[Floats, Floats]:
     return low, high
 
 
-def means(ks: Sequence[int], replicates: int) -> Transform:
+def means(ks: Sequence[int], replicates: int, untold: Untold) -> Transform:
     """[sums of `figures`] -> [metric, source, segment, value, low, high, n, why].
 
-    n: what the mean is over: users, or rows shown. low and high hold the middle 95 % of so many
-    draws, null where all that count are in one bucket. value is null where the metric is not
-    defined, and `why` says so; of a source's rows such metrics are left out.
+    n: what the mean is over, the rounded sum of the denominators of `list_metrics`. low and high
+    hold the middle 95 % of so many draws, null where all that count are in one bucket. value is
+    null where the metric is not defined or untold, and `why` says so; of a source's rows such
+    metrics are left out.
     """
 
     def task(rows: pa.Table) -> pa.Table:
         source, segment = (rows.column(name)[0].as_py() for name in (SOURCE, SEGMENT))
-        buckets = Buckets.of(rows)
+        metrics = names(ks, source)
+        found = Buckets.of(rows)
+        buckets = found.where(_are_told(metrics, untold))
         values, counts = buckets.means(), buckets.weights.sum(axis=0)
         low, high = bounds(buckets.drawn(replicates), buckets)
-        metrics = names(ks, source)
         kept = np.flatnonzero((counts > 0) | (source == ALL))
-        whys = [None if counts[n] else METRICS[metrics[n].split("@")[0]].undefined for n in kept]
+        is_found = found.weights.sum(axis=0) > 0
+        whys = [None if counts[n] else _why(metrics[n], untold, is_found[n]) for n in kept]
         return pa.table(
             {
                 "metric": pa.array([metrics[n] for n in kept], pa.string()),
@@ -112,12 +122,12 @@ DIFFERENCES: Final = (
 )
 
 
-def differences(ks: Sequence[int], replicates: int) -> Transform:
+def differences(ks: Sequence[int], replicates: int, untold: Untold) -> Transform:
     """[sums of `figures` and `is_b`] -> [metric, source, segment, a, b, difference, low, high, n].
 
     Of the lists `a` (`is_b` false) and `b`, judged by the same users: b - a, and the middle 95 % of
-    the differences of the same draws. Metrics that are not defined for both are left out. n: what
-    the mean of b is over.
+    the differences of the same draws. Metrics that are untold or not defined for both are left
+    out, and those that each list has over its own hits or rows. n: what the mean of b is over.
     """
 
     def task(rows: pa.Table) -> pa.Table:
@@ -126,7 +136,8 @@ def differences(ks: Sequence[int], replicates: int) -> Transform:
         a, b = paired(rows, len(metrics))
         values, others = a.means(), b.means()
         low, high = bounds(b.drawn(replicates) - a.drawn(replicates), a, b)
-        kept = np.flatnonzero(~np.isnan(values) & ~np.isnan(others))
+        told = ~np.isnan(values) & ~np.isnan(others) & _are_told(metrics, untold)
+        kept = np.flatnonzero(told & are_paired(ks, source))
         return pa.table(
             {
                 "metric": pa.array([metrics[n] for n in kept], pa.string()),
@@ -158,6 +169,16 @@ def paired(rows: pa.Table, metrics: int) -> tuple[Buckets, Buckets]:
             sums[place], weights[place] = told.sums, told.weights
         found.append(Buckets(sums, weights))
     return found[0], found[1]
+
+
+def _are_told(metrics: Sequence[str], untold: Untold) -> Bools:
+    return np.array([metric.partition("@")[0] not in untold for metric in metrics])
+
+
+def _why(metric: str, untold: Untold, is_found: bool) -> str:
+    """Of a metric without a value; `is_found`: whether there is what it would be over."""
+    name = metric.partition("@")[0]
+    return untold[name] if is_found else METRICS[name].undefined
 
 
 def _quotient(numerator: Floats, denominator: Floats) -> Floats:

@@ -25,10 +25,15 @@ SMOOTHING: Final = 0.01
 
 @dataclass(frozen=True)
 class Metric:
-    """of: computes it from lists of length k. undefined: why it has no value where it has none."""
+    """of: computes it from lists of length k. undefined: why it has no value where it has none.
+
+    own: the denominator is what a list itself has (its hits, its rows that were shown), so that two
+    lists have it over different users and rows, and their difference is none of the same users.
+    """
 
     of: Function
     undefined: str
+    own: bool = False
 
 
 def precision(some: Judged, k: int) -> Ratio:
@@ -186,6 +191,7 @@ _NOBODY = "no user with something to judge by"
 _ONE_CLASS = "no list with both hits and rows that are none: the area is not defined"
 _UNSEEN = "no row of the lists was shown afterwards, as far as the source tells"
 _UNLOGGED = "no impression tells its position and the probability with which it was shown there"
+_UNLOGGED_CLICKS = "no click tells its position and the probability with which it was shown there"
 _UNMATCHED = f"no list has what was shown in its place, or {_UNLOGGED}"
 
 METRICS: Final[Mapping[str, Metric]] = {
@@ -197,16 +203,26 @@ METRICS: Final[Mapping[str, Metric]] = {
     "map": Metric(average_precision, _NOBODY),
     "mrr": Metric(reciprocal_rank, _NOBODY),
     "serendipity": Metric(serendipity, _NOBODY),
-    "gauc": Metric(gauc, _ONE_CLASS),
-    "click_through": Metric(click_through, _UNSEEN),
-    "conversion": Metric(conversion, _UNSEEN),
+    "gauc": Metric(gauc, _ONE_CLASS, own=True),
+    "click_through": Metric(click_through, _UNSEEN, own=True),
+    "conversion": Metric(conversion, _UNSEEN, own=True),
     "ips_click_through": Metric(ips_click_through, _UNLOGGED),
-    "snips_click_through": Metric(snips_click_through, _UNMATCHED),
+    "snips_click_through": Metric(snips_click_through, _UNMATCHED, own=True),
     "diversity": Metric(diversity, "no list with two items of a known category"),
     "novelty": Metric(novelty, "no list"),
     "category_gap": Metric(category_gap, "no list and history with items of a known category"),
     "price_gap": Metric(price_gap, "no list and history with items of a known price"),
 }
+
+NEEDED: Final[Mapping[str, tuple[str, str]]] = {
+    "click_through": ("click", "the source tells no click in the days that judge the lists"),
+    "conversion": ("purchase", "the source tells no purchase in the days that judge the lists"),
+    "ips_click_through": ("logged_click", _UNLOGGED_CLICKS),
+    "snips_click_through": ("logged_click", _UNLOGGED_CLICKS),
+}
+"""By metric, which count of `relevant.happened` it needs, and why it has no value without any."""
+
+OWN: Final = tuple(name for name, metric in METRICS.items() if metric.own)
 
 
 def _by(numerator: NDArray[np.generic], denominator: NDArray[np.generic]) -> Floats:

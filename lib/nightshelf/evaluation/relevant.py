@@ -36,6 +36,21 @@ def relevant(config: EvaluateConfig, feedback: FeedbackConfig, ds: date) -> Tran
     )
 
 
+def happened(config: EvaluateConfig, ds: date) -> Transform:
+    """[silver.events] -> [newest, click, purchase, logged_click], a single row, of those after ds.
+
+    Up to `last_day`. newest: their last day, null without any; how many are clicks on an item and
+    purchases of one; how many clicks tell their position and propensity, as those of `logged`.
+    """
+    newest = F.max(DS).alias("newest")
+    click, purchase = (
+        (F.col(EVENT_TYPE) == kind) & F.col(ITEM).isNotNull() for kind in ("click", "purchase")
+    )
+    told = {"click": click, "purchase": purchase, "logged_click": click & _is_logged()}
+    counts = [F.count_if(is_one).alias(name) for name, is_one in told.items()]
+    return lambda events: events.transform(_later(config, ds)).agg(newest, *counts)
+
+
 def shown(config: EvaluateConfig, ds: date) -> Transform:
     """[silver.events] -> [user_id, item_id, shown, clicked, bought] after ds, up to `last_day`.
 
@@ -68,7 +83,8 @@ def logged(config: EvaluateConfig, ds: date) -> Transform:
 
     Of events that tell the position and with which probability the item was shown there: the
     impressions, and of them and of clicks the sums of one by that probability, which is taken as no
-    less than `min_propensity`. A click carries the probability of its impression.
+    less than `min_propensity`. A click carries the probability of its impression; clicks count for
+    no more than the impressions.
     """
     each = 1 / F.greatest(F.col(PROPENSITY), F.lit(config.min_propensity))
 
@@ -76,16 +92,22 @@ def logged(config: EvaluateConfig, ds: date) -> Transform:
         return F.sum(F.when(F.col(EVENT_TYPE) == kind, value).otherwise(0))
 
     def transform(events: DataFrame) -> DataFrame:
+        weight = total("impression", each)
         return (
             events.transform(_later(config, ds))
-            .where(F.col(ITEM).isNotNull() & F.col(PROPENSITY).isNotNull() & (F.col(POSITION) >= 1))
+            .where(F.col(ITEM).isNotNull() & _is_logged())
             .groupBy(USER, ITEM, POSITION)
             .agg(
                 total("impression", F.lit(1)).alias("shown"),
-                total("impression", each).alias(WEIGHT),
-                total("click", each).alias("clicked"),
+                weight.alias(WEIGHT),
+                F.least(weight, total("click", each)).alias("clicked"),
             )
             .where(F.col("shown") > 0)
         )
 
     return transform
+
+
+def _is_logged() -> Column:
+    """Whether an event tells its position, and with which probability the item was there."""
+    return F.col(PROPENSITY).isNotNull() & (F.col(POSITION) >= 1)

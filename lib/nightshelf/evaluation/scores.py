@@ -3,14 +3,17 @@
 Letters: B rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyspark.sql import DataFrame
 
 from nightshelf.columns import SCORE, SEGMENT, SOURCE, WEIGHT, Transform
+from nightshelf.evaluation.figures import SCORED
 from nightshelf.evaluation.intervals import SCHEMA, Buckets, bounds, nullable
 from nightshelf.evaluation.people import ALL
 from nightshelf.metrics import calibration, losses, metrics, roc_points
@@ -19,42 +22,56 @@ LABEL: Final = "label"
 SCALARS: Final = ("auc", "log_loss", "ece")
 ROC_POINTS: Final = 21
 ONE_CLASS: Final = "no positive, or no negative: the area is not defined"
+NO_ROWS: Final = "of users' own lists no row was shown afterwards, or nobody wanted anything"
 NO_PROBABILITIES: Final = "the scores are no probabilities: no model alone ranked the lists"
 
 Doubles = NDArray[np.float64]
 Row = tuple[str, float | None, float | None, float | None, int, str | None]
 
 
-def score_means(replicates: int, probabilities: bool) -> Transform:
+def score_means(replicates: int, unfit: str | None) -> Transform:
     """[segment, bucket, score, label, weight] -> rows of `intervals.SCHEMA`.
 
-    n: the sum of weights. auc; log_loss and ece (15 bins of equal weight), where the scores are
-    probabilities. Of the segment `all` the curves too: true_positives@<share of false ones>, and
-    predicted@<bin> and observed@<bin>. The rows of a segment, 36 bytes each, are held by one task.
+    n: the sum of weights. auc; log_loss and ece (15 bins of equal weight), null where the scores
+    are no probabilities of the labels, and `unfit` says why. Of the segment `all` the curves too:
+    true_positives@<share of false ones>, and predicted@<bin> and observed@<bin>; without a row, no
+    curves, and nulls with their reason. The rows of a segment, 36 bytes each, are held by one task.
     """
 
     def task(rows: pa.Table) -> pa.Table:
         segment = rows.column(SEGMENT)[0].as_py()
+        rows = rows.filter(pc.greater(rows.column(WEIGHT), 0))
+        if not len(rows):
+            return _table(segment, [(name, None, None, None, 0, NO_ROWS) for name in SCALARS])
         bucket = rows.column("bucket").to_numpy()
         score, label, weight = (rows.column(name).to_numpy() for name in (SCORE, LABEL, WEIGHT))
-        told = list(_scalars(bucket, score, label, weight, replicates, probabilities))
+        told = list(_scalars(bucket, score, label, weight, replicates, unfit))
         if segment == ALL:
-            told.extend(_curves(score, label, weight, probabilities))
-        names, values, lows, highs, counts, whys = zip(*told, strict=True)
-        return pa.table(
-            {
-                "metric": pa.array(names, pa.string()),
-                SOURCE: pa.array([ALL] * len(told), pa.string()),
-                SEGMENT: pa.array([segment] * len(told), pa.string()),
-                "value": nullable(np.array(values, np.float64)),
-                "low": nullable(np.array(lows, np.float64)),
-                "high": nullable(np.array(highs, np.float64)),
-                "n": pa.array(counts, pa.int64()),
-                "why": pa.array(whys, pa.string()),
-            }
-        )
+            told.extend(_curves(score, label, weight, unfit is None))
+        return _table(segment, told)
 
-    return lambda rows: rows.groupBy(SEGMENT).applyInArrow(task, SCHEMA)
+    def transform(rows: DataFrame) -> DataFrame:
+        # A row that weighs nothing, so that there is a segment to tell of.
+        empty = rows.sparkSession.createDataFrame([(ALL, 0, 0.0, 0.0, 0.0)], SCORED)
+        return rows.unionByName(empty).groupBy(SEGMENT).applyInArrow(task, SCHEMA)
+
+    return transform
+
+
+def _table(segment: str, told: Sequence[Row]) -> pa.Table:
+    names, values, lows, highs, counts, whys = zip(*told, strict=True)
+    return pa.table(
+        {
+            "metric": pa.array(names, pa.string()),
+            SOURCE: pa.array([ALL] * len(told), pa.string()),
+            SEGMENT: pa.array([segment] * len(told), pa.string()),
+            "value": nullable(np.array(values, np.float64)),
+            "low": nullable(np.array(lows, np.float64)),
+            "high": nullable(np.array(highs, np.float64)),
+            "n": pa.array(counts, pa.int64()),
+            "why": pa.array(whys, pa.string()),
+        }
+    )
 
 
 def _scalars(
@@ -63,7 +80,7 @@ def _scalars(
     label: Doubles,
     weight: Doubles,
     replicates: int,
-    probabilities: bool,
+    unfit: str | None,
 ) -> Iterator[Row]:
     told = metrics(label, score, weight, np.zeros(len(label), np.int64))
     n = round(weight.sum())
@@ -73,9 +90,9 @@ def _scalars(
     else:
         low, high = _auc_bounds(bucket, score, label, weight, auc, replicates)
         yield "auc", auc, low, high, n, None
-    if not probabilities:
-        yield "log_loss", None, None, None, n, NO_PROBABILITIES
-        yield "ece", None, None, None, n, NO_PROBABILITIES
+    if unfit:
+        yield "log_loss", None, None, None, n, unfit
+        yield "ece", None, None, None, n, unfit
         return
     buckets = _buckets(bucket, (weight * losses(label, score))[:, None], weight[:, None])
     low, high = (float(bound[0]) for bound in bounds(buckets.drawn(replicates), buckets))

@@ -11,9 +11,12 @@ from rich.console import Console
 
 from nightshelf.columns import ITEM, RANK, TITLE, USER
 from nightshelf.errors import ConfigError
+from nightshelf.evaluation.exposure import EXPOSURE
 from nightshelf.evaluation.figures import user_metrics
 from nightshelf.evaluation.intervals import differences
+from nightshelf.evaluation.list_metrics import OWN
 from nightshelf.evaluation.people import ALL
+from nightshelf.evaluation.scores import SCALARS
 from nightshelf.jobs.judging import judge
 from nightshelf.jobs.printed import grid
 from nightshelf.jobs.published import check_day, day_of, published_by
@@ -24,6 +27,10 @@ from nightshelf.runs.record import Outcome, execute
 from nightshelf.tables import GOLD_RECOMMENDATIONS
 
 SHOPPERS: Final = 3
+ABSENT: Final = (
+    f"Not compared: {', '.join((*OWN, *SCALARS))}, which each list has over rows or users of its "
+    f"own; {', '.join(EXPOSURE)}, which are of no users. gold.evaluation has them."
+)
 
 
 def compare(run: Run, a: str, b: str, as_json: bool) -> None:
@@ -41,7 +48,9 @@ def compare(run: Run, a: str, b: str, as_json: bool) -> None:
             by.figures(frame, config.ks).withColumn("is_b", F.lit(name == "b"))
             for name, frame in lists.items()
         )
-        both = first.unionByName(second).transform(differences(config.ks, config.replicates))
+        both = first.unionByName(second).transform(
+            differences(config.ks, config.replicates, by.untold)
+        )
         rows = [row.asDict() for row in both.orderBy("segment", "source", "metric").collect()]
         users = _most_changed(lists, by.outcomes.wanted, k)
         titles = made.shop.items.select(ITEM, TITLE)
@@ -91,7 +100,7 @@ def show(told: dict[str, Any], k: int, console: Console) -> None:
     for row in rows:
         if row["metric"] == f"ndcg@{k}":
             segments.add_row(row["segment"], *_cells(row))
-    console.print(overall, segments, markup=False)
+    console.print(overall, ABSENT, segments, markup=False, highlight=False)
     for user, sides in told["lists"].items():
         beside = grid(f"For {user}", "rank", "a", "b", numbers=("rank",))
         for n in range(max(map(len, sides.values()), default=0)):

@@ -12,7 +12,7 @@ from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.exposure import exposure
 from nightshelf.evaluation.figures import scored
 from nightshelf.evaluation.intervals import means
-from nightshelf.evaluation.scores import score_means
+from nightshelf.evaluation.scores import NO_PROBABILITIES, score_means
 from nightshelf.jobs.baselines import baselines
 from nightshelf.jobs.judging import Judge, judge
 from nightshelf.jobs.shop import kept_ingredients
@@ -47,7 +47,8 @@ def run(run: Run) -> None:
         run.publish(rows, GOLD_EVALUATION)
     if not run.dry_run:
         ks = run.config.evaluate.ks
-        show_evaluation(run.read(GOLD_EVALUATION, on=run.ds), ks[len(ks) // 2], Console())
+        rows = run.read(GOLD_EVALUATION, on=run.ds)
+        show_evaluation(rows, ks[len(ks) // 2], NIGHTSHELF, Console())
 
 
 def night(config: Config) -> Column:
@@ -60,11 +61,12 @@ def _judged(run: Run, lists: DataFrame, by: Judge, name: str) -> DataFrame:
     """[metric, source, segment, value, low, high, n, why, model]."""
     config = run.config.evaluate
     probabilities = name == NIGHTSHELF and _ranked_by_model(run, lists)
+    unfit = by.unfit if probabilities else NO_PROBABILITIES
     share = min(1.0, config.scored_rows / max(lists.count(), 1))
     told = [
-        by.figures(lists, config.ks).transform(means(config.ks, config.replicates)),
-        lists.transform(scored(by.outcomes, by.facts, share)).transform(
-            score_means(config.replicates, probabilities)
+        by.figures(lists, config.ks).transform(means(config.ks, config.replicates, by.untold)),
+        lists.transform(scored(by.outcomes, by.facts, by.of_shown, share)).transform(
+            score_means(config.replicates, unfit)
         ),
         lists.transform(exposure(by.sold, config.ks)),
     ]

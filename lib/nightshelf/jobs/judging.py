@@ -1,36 +1,51 @@
 """What lists of a day are judged by, read from the tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import CATEGORY, DS, ITEM, PRICE, SEGMENT, USER
+from nightshelf.columns import CATEGORY, ITEM, PRICE, SEGMENT, USER
+from nightshelf.config import Config
 from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.facts import Facts, facts_of
-from nightshelf.evaluation.figures import figures
+from nightshelf.evaluation.figures import OfShown, figures
+from nightshelf.evaluation.list_metrics import NEEDED
 from nightshelf.evaluation.people import Outcomes
-from nightshelf.evaluation.relevant import last_day, logged, relevant, shown
+from nightshelf.evaluation.relevant import happened, last_day, logged, relevant, shown
 from nightshelf.evaluation.segments import segments
+from nightshelf.features.samples import AFTER_A_CLICK
 from nightshelf.ranking.recommend import Ingredients
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 from nightshelf.sending import send
 from nightshelf.tables import CUSTOMERS, SILVER_EVENTS, SILVER_USERS
 
+OF_SHOWN: Final[Mapping[str, tuple[OfShown, str]]] = {
+    "click": ("clicked", "click_through"),
+    "purchase": ("bought", "conversion"),
+}
+"""By task, what of impressions led to it; and the metric that needs the same events."""
+
 
 @dataclass(frozen=True)
 class Judge:
     """outcomes: what users did after ds, and who they are; wanted: how many pairs of them.
 
-    facts: of the items as of ds. sold [item_id]: those that could be shown.
+    facts: of the items as of ds. sold [item_id]: those that could be shown. untold: by metric, why
+    it has no value: the source tells nothing of what it counts. of_shown, unfit: as `scores_of`.
     """
 
     outcomes: Outcomes
     wanted: int
     facts: Broadcast[Facts]
     sold: DataFrame
+    untold: Mapping[str, str]
+    of_shown: OfShown | None
+    unfit: str | None
 
     def figures(self, lists: DataFrame, ks: tuple[int, ...]) -> DataFrame:
         """The sums of `evaluation.figures`."""
@@ -68,12 +83,39 @@ def judge(run: Run, made: Ingredients) -> Judge:
             f"no events in the {config.horizon_days} days after {run.ds} to judge its lists by; "
             "ingest later days first"
         )
-    newest = later.agg(F.max(DS)).first()
-    if newest and newest[0] < last:
+    [came] = later.transform(happened(config, run.ds)).collect()
+    if came["newest"] < last:
         logger().warning(
             "events have come for fewer days than evaluate.horizon_days",
-            newest_events=str(newest[0]),
+            newest_events=str(came["newest"]),
             wanted=str(last),
         )
     facts = send(run.spark.sparkContext, facts_of(items, made.positives))
-    return Judge(outcomes, wanted, facts, made.catalogue.select(ITEM))
+    untold = {metric: why for metric, (needed, why) in NEEDED.items() if not came[needed]}
+    of_shown, unfit = scores_of(run.config, outcomes.shown is not None, untold)
+    sold = made.catalogue.select(ITEM)
+    return Judge(outcomes, wanted, facts, sold, untold, of_shown, unfit)
+
+
+def scores_of(
+    config: Config, impressions: bool, untold: Mapping[str, str]
+) -> tuple[OfShown | None, str | None]:
+    """What scores are judged by: of rows shown, or None: of all rows, by what users wanted.
+
+    And why not as probabilities, or None where they are of just that. A score is the probability of
+    `samples.tasks[0]`: of one impression where the source tells them, else of a day.
+    """
+    task, judging = config.samples.tasks[0], config.evaluate
+    if impressions:
+        if task not in OF_SHOWN:
+            return None, f"scores are of '{task}', impressions tell of clicks and purchases alone"
+        of_shown, metric = OF_SHOWN[task]
+        return (None, untold[metric]) if metric in untold else (of_shown, None)
+    if judging.horizon_days > 1:
+        days = judging.horizon_days
+        return None, f"scores are of one day, events of {days} days: no impressions are told"
+    positive = [kind for kind, weight in config.feedback.weights.items() if weight > 0]
+    deeds = AFTER_A_CLICK.get(task, positive)
+    if set(deeds) != set(judging.event_types):
+        return None, f"scores are of {', '.join(deeds)}; evaluate.event_types has other events"
+    return None, None

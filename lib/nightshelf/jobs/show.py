@@ -84,21 +84,23 @@ def of_length(k: int) -> tuple[str, ...]:
     return (*(f"{name}@{k}" for name in (*METRICS, *EXPOSURE)), *SCALARS)
 
 
-def show_evaluation(rows: DataFrame, k: int, console: Console) -> None:
+def show_evaluation(rows: DataFrame, k: int, ours: str, console: Console) -> None:
     """Prints [gold.evaluation] of one day over all users: a line a metric, a column a model.
 
-    Of lists of length `k`. In brackets the 95 % bounds.
+    Of lists of length `k`; `ours` stands first, and what its means are over last. In brackets the
+    95 % bounds.
     """
     overall = rows.where("segment = 'all' AND source = 'all'").collect()
     told = {(row["metric"], row["model"]): row for row in overall}
-    models = sorted({model for _, model in told})
+    models = sorted({model for _, model in told}, key=lambda model: (model != ours, model))
     numbers = (*models, "of")
     titled = grid("The lists against what users did next", "metric", *numbers, numbers=numbers)
     for metric in of_length(k):
         cells = [told.get((metric, model)) for model in models]
-        some = [cell for cell in cells if cell is not None and cell["value"] is not None]
-        if some:
-            titled.add_row(metric, *map(with_bounds, cells), f"{some[0]['n']:,}")
+        values = [with_bounds(cell) for cell in cells]
+        if any(values):
+            own = cells[0]
+            titled.add_row(metric, *values, f"{own['n']:,}" if own and values[0] else "")
     console.print(titled, markup=False)
 
 
