@@ -103,6 +103,11 @@ class PrivacyConfig(Section):
     accept_new_key: bool = Field(
         False, description="goes on with another key than before, to which all users are strangers"
     )
+    accept_lost_erasures: bool = Field(
+        False,
+        description="goes on with it after users were erased, who are back unless they were erased "
+        "again under it",
+    )
 
 
 class FeedbackConfig(Section):
