@@ -7,6 +7,7 @@ import pytest
 
 from nightshelf.config import Config, as_it_was, config_hash, decisive, load, resolved
 from nightshelf.config.render import base, properties
+from nightshelf.config.section import without_secrets
 from nightshelf.errors import ConfigError, MissingInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,10 @@ def test_config_is_frozen() -> None:
             "spark.conf: spark.authenticate.secret holds a secret, which no config does",
         ),
         (
+            "sources: {events: {format: csv, path: x, options: {fs.s3a.secret.key: hush}}}",
+            "sources.events.0.options: fs.s3a.secret.key holds a secret, which no config does",
+        ),
+        (
             "ingest: {quarantine_limits: {no_user: 0.1}}",
             "'no_user' is not known here; nearest: missing_user",
         ),
@@ -100,6 +105,37 @@ def test_config_is_frozen() -> None:
 )
 def test_mistakes_are_told_with_their_place(tmp_path: Path, text: str, told: str) -> None:
     assert told in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fs.s3a.access.key", "fs.s3a.session.token", "fs.s3a.encryption.key",
+        "fs.s3a.server-side-encryption.key", "parquet.encryption.key.list",
+        "fs.azure.account.key.shop.dfs.core.windows.net", "fs.azure.account.key",
+        "fs.azure.account.oauth2.client.secret",
+        "fs.azure.account.oauth2.client.secret.shop.dfs.core.windows.net",
+        "fs.azure.account.oauth2.refresh.token", "fs.azure.sas.my-logs.shop.blob.core.windows.net",
+        "fs.azure.sas.fixed.token.shop.dfs.core.windows.net",
+        "fs.gs.auth.service.account.private.key", "clientSecret", "password",
+    ],
+)  # fmt: skip
+def test_no_setting_holds_a_secret(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} holds a secret") as caught:
+        without_secrets({"header": True, name: "hush"})
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sep", "fs.azure.account.keyprovider.shop", "fs.azure.sas.token.provider.type.shop",
+        "spark.io.encryption.keySizeBits", "fs.s3a.encryption.algorithm",
+        "spark.hadoop.hadoop.security.credential.provider.path",
+    ],
+)  # fmt: skip
+def test_what_holds_no_secret_is_a_setting(name: str) -> None:
+    assert without_secrets({name: "x"}) == {name: "x"}
 
 
 def test_yaml_tags_are_refused_and_nothing_is_executed(tmp_path: Path) -> None:

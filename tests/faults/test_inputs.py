@@ -195,6 +195,31 @@ def test_another_pseudonym_key_is_noticed(
     assert invoke("ingest", *conf, "--set", "privacy.accept_new_key=true").code == 0
 
 
+@pytest.mark.long
+def test_no_erased_user_is_back_by_another_key(
+    invoke: Invoke, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = ("--conf-file", shop.conf, "--ds", DS)
+    assert invoke("ingest", *conf).code == 0
+    assert invoke("erase_user", *conf, "--user", "u3").code == 0
+    monkeypatch.setenv("NIGHTSHELF_PSEUDONYM_KEY", "the first key there is")
+    conf = (*conf, "--set", "privacy.pseudonymise=true")
+    accepted = (*conf, "--set", "privacy.accept_new_key=true")
+    users = shop.store.digest(SILVER_EVENTS)
+    refused = invoke("ingest", *accepted)
+    assert refused.code == 64
+    assert "ops.erased_users tells of 1 erased ids" in refused.error
+    assert "erase each of them again by jobs/erase_user.py under this key" in refused.error
+    assert shop.store.digest(SILVER_EVENTS) == users
+    assert invoke("erase_user", *conf, "--user", "u3").code == 0
+    assert invoke("ingest", *accepted).code == 64
+    knowing = ("--set", "privacy.accept_lost_erasures=true")
+    assert invoke("ingest", *accepted, *knowing).code == 0
+    assert shop.store.read(SILVER_EVENTS).select("user_id").distinct().count() == 4
+    # The key is that of the table now.
+    assert invoke("ingest", *conf).code == 0
+
+
 @pytest.mark.slow
 @pytest.mark.long
 def test_a_robot_of_ten_million_events_costs_its_reading(invoke: Invoke, shop: Shop) -> None:

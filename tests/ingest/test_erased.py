@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightshelf.config import EventSource, PrivacyConfig
-from nightshelf.ingest.erased import digest_of, told_of
+from nightshelf.ingest.erased import digest_of, told_of, told_unread
 from nightshelf.ingest.mapping import mapped_events
 from nightshelf.ingest.pseudonyms import pseudonym_of, pseudonymiser
 
@@ -72,3 +72,22 @@ def test_a_row_that_is_no_json_tells_of_no_one(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(None,), ("7",), ('{"user": null}',)], "raw string")
     found = rows.select(told_of(digest_of("7"), [source("user")]).alias("told")).collect()
     assert [row["told"] for row in found] == [False] * 3
+
+
+def test_a_row_that_cannot_be_read_keeps_no_text(spark: SparkSession) -> None:
+    rows = spark.createDataFrame(
+        [("1", "2026-11-24", None), ('"7,a', None, '"7,a'), ("b", "7", "b,7,1")],
+        "user string, item string, _corrupt_record string",
+    )
+    told = {"_source_file": F.lit("log.csv"), "_source_day": F.lit(None).cast("date")}
+    mapped = rows.withColumns(told).transform(mapped_events(source("user"))).collect()
+    assert [(row["malformed"], row["raw"]) for row in mapped] == [
+        (False, '{"user":"1","item":"2026-11-24"}'), (True, None), (True, None),
+    ]  # fmt: skip
+    assert len({row["source_row"] for row in mapped}) == 3
+
+
+def test_texts_that_were_kept_once_are_found(spark: SparkSession) -> None:
+    kept = [("malformed", '{"a": "7,b"}'), ("malformed", None), ("future", "{}")]
+    rows = spark.createDataFrame(kept, "reason_code string, raw string")
+    assert [row[0] for row in rows.select(told_unread()).collect()] == [True, False, False]

@@ -15,10 +15,12 @@ DS = ("--ds", "2026-11-24")
 
 
 def quarantine(shop: Shop) -> dict[str, list[str]]:
+    """Raw rows by their reason; of malformed ones, the file."""
     rows = shop.store.read(QUARANTINE_EVENTS).orderBy("raw").collect()
     told: dict[str, list[str]] = {}
     for row in rows:
-        told.setdefault(row["reason_code"], []).append(row["raw"])
+        assert (row["raw"] is None) == (row["reason_code"] == "malformed")
+        told.setdefault(row["reason_code"], []).append(row["raw"] or row["source_file"])
     return told
 
 
@@ -45,7 +47,7 @@ def test_each_refused_row_is_kept_with_its_reason_and_raw_values(
     assert json.loads(told["bad_price"][0]) == {
         "user": "u1", "item": "i1", "type": "click", "at": "2026-11-24 10:00:00", "price": "NaN",
     }  # fmt: skip
-    assert json.loads(told["malformed"][0])["_corrupt_record"] == "u1,i3"
+    assert told["malformed"] == ["2026-11-24.csv"]
     counts = next(line for line in ended.lines if line["event"] == "events")
     kept = shop.store.read(SILVER_EVENTS).count()
     assert counts["read"] == kept + sum(map(len, told.values()))
@@ -153,6 +155,7 @@ def test_pseudonyms_hide_every_raw_id(
         "secret-ann,i1,click,2026-11-24 10:00:00,1",
         "secret-ann,i1,hover,2026-11-24 10:00:00,1",
         "secret-bob,i2",
+        "i1,secret-ann,1,click,2026-11-24 10:00:00,1",
     )
     options = ("--set", "privacy.pseudonymise=true", "--set", "ingest.quarantine_limit=1.0")
     refused = invoke("ingest", "--conf-file", shop.conf, *DS, *options)
@@ -167,7 +170,7 @@ def test_pseudonyms_hide_every_raw_id(
     users = {r["user_id"] for r in shop.store.read(SILVER_EVENTS).select("user_id").collect()}
     assert pseudonym in users
     assert {reason: len(raw) for reason, raw in quarantine(shop).items()} == {
-        "malformed": 1, "unknown_type": 1,
+        "malformed": 2, "unknown_type": 1,
     }  # fmt: skip
     told = json.dumps(ended.lines) + "".join(
         path.read_bytes().decode("latin-1")

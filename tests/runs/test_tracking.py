@@ -20,12 +20,12 @@ class Server:
 
     def __init__(self, known: tuple[str, ...] = (), fails_at: str | None = None) -> None:
         self.told: list[tuple[Any, ...]] = []
-        self.known, self.fails_at = known, fails_at
+        self.known, self.fails_at, self.where = known, fails_at, ""
         self.MlflowClient = lambda tracking_uri: self._tell("client", tracking_uri) or self
 
     def _tell(self, *told: Any) -> None:
         if told[0] == self.fails_at:
-            raise ConnectionError("no\nanswer")
+            raise ConnectionError(f"no\nanswer{self.where}")
         self.told.append(told)
 
     def get_experiment_by_name(self, name: str) -> Any:
@@ -87,6 +87,21 @@ def test_a_server_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch, fails
     assert [(line["log_level"], line["event"], line["why"]) for line in lines] == [
         ("warning", "not tracked", "ConnectionError: no answer")
     ]
+
+
+def test_no_warning_tells_the_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, uri = Server(fails_at="run"), "https://ann:h@ush@server:5000/mlflow?a@b"
+    server.where = f" at {uri}/api"
+    monkeypatch.setitem(sys.modules, "mlflow", server)  # type: ignore[arg-type]
+    with structlog.testing.capture_logs() as lines:
+        track(TrackingConfig(uri=uri), "m1", PARAMS, METRICS)
+    assert [(line["uri"], line["why"]) for line in lines] == [
+        (
+            "https://server:5000/mlflow?a@b",
+            "ConnectionError: no answer at https://server:5000/mlflow?a@b/api",
+        )
+    ]
+    assert server.told[0] == ("client", uri)
 
 
 def test_a_folder_holds_what_was_told(tmp_path: Path) -> None:

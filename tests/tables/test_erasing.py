@@ -80,3 +80,33 @@ def test_the_rows_of_each_day_are_told_after_the_past_is_gone(
         zip(days, (4, 1, 2, 1), strict=True)
     )
     assert store.last_manifest(ITEM_NEIGHBOURS)["ds"] == days[1].isoformat()
+
+
+LONG = "https://shop.example/customers/"  # 31 letters, of the 32 that Delta keeps
+
+
+@pytest.mark.parametrize(("item", "other"), [('a"ü', "b"), (f"{LONG}12", f"{LONG}22")])
+def test_the_log_tells_of_smallest_and_largest_values(
+    spark: SparkSession, store: Store, item: str, other: str
+) -> None:
+    """In the commits, in their checksums and in checkpoints."""
+    is_item = F.col("item_id") == item
+    with store.setting("spark.databricks.delta.stats.collect", "true"):
+        rows = neighbours(spark, row(item, MONDAY), row(other, MONDAY))
+        store.publish(rows, ITEM_NEIGHBOURS, MONDAY)
+        before = erasing.trace(store, ITEM_NEIGHBOURS, is_item, [item])
+        assert (before.rows, before.log_files > 0) == (1, True)
+        assert erasing.erase(store, ITEM_NEIGHBOURS, is_item, {}) == 1
+    assert erasing.trace(store, ITEM_NEIGHBOURS, is_item, [item]).is_clean
+    # Where the values are kept at all, those who stay are told of.
+    assert erasing.trace(store, ITEM_NEIGHBOURS, ~is_item, [other]).log_files > 0
+
+
+def test_what_others_begin_with_too_tells_of_no_one(spark: SparkSession, store: Store) -> None:
+    items = [f"{LONG}1{n}" for n in range(2)]
+    is_first = F.col("item_id") == items[0]
+    with store.setting("spark.databricks.delta.stats.collect", "true"):
+        rows = neighbours(spark, *(row(item, MONDAY) for item in items))
+        store.publish(rows, ITEM_NEIGHBOURS, MONDAY)
+        assert erasing.erase(store, ITEM_NEIGHBOURS, is_first, {}) == 1
+    assert erasing.trace(store, ITEM_NEIGHBOURS, is_first, items[:1]).is_clean

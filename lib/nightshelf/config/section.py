@@ -1,16 +1,41 @@
 """The base of every part of the configuration."""
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 ActiveType = Literal["view", "click", "cart", "purchase", "rating"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Settings = TypeVar("Settings", bound=Mapping[str, object])
+
+_SECRET = re.compile(
+    r"(?:secret|secret\.?key|access\.?key|private\.?key|encryption\.key(?:\.list)?|"
+    r"account\.key(?:\.[\w.-]+)?|client\.secret\.[\w.-]+|azure\.sas\.(?!token\.provider)[\w.-]+|"
+    r"password|passphrase|(?:session|access|refresh)\.token)$",
+    re.IGNORECASE,
+)
+"""Ends of the names of Spark's and Hadoop's settings whose values are secrets."""
 
 
 def as_tuple(value: object) -> object:
     """A list as a tuple, anything else as it is: YAML has no tuples."""
     return tuple(value) if isinstance(value, list) else value
+
+
+def without_secrets(settings: Settings) -> Settings:
+    """The settings as they are: a config is read by many, printed, recorded and kept in git.
+
+    Raises ValueError where the name of one says that its value is a secret.
+    """
+    for name in settings:
+        if _SECRET.search(name):
+            raise ValueError(
+                f"{name} holds a secret, which no config does: give it by the environment or a "
+                "credential provider; docs/cluster.md says how"
+            )
+    return settings
 
 
 class Section(BaseModel):

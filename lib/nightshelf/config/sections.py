@@ -1,10 +1,9 @@
 """Every key of the configuration: its type, range, default and meaning."""
 
-import re
 from datetime import date
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from nightshelf.config.analysis import BehaviourConfig, DriftConfig, EvaluateConfig
 from nightshelf.config.model import (
@@ -17,7 +16,7 @@ from nightshelf.config.model import (
 from nightshelf.config.operating import AuditsConfig, MaintenanceConfig
 from nightshelf.config.reviews import ReviewsConfig
 from nightshelf.config.search import SearchConfig
-from nightshelf.config.section import ActiveType, Section, Share, as_tuple
+from nightshelf.config.section import ActiveType, Section, Share, as_tuple, without_secrets
 from nightshelf.config.shop import simulated_sources
 from nightshelf.config.simulate import SimulateConfig
 from nightshelf.config.sources import Sources, Strings
@@ -29,11 +28,6 @@ ReasonCode = Literal[
     "bad_position", "bad_propensity", "duplicate", "robot", "return", "return_unmatched",
     "cancelled",
 ]  # fmt: skip
-_SECRET = re.compile(
-    r"(?:secret|secret\.?key|access\.?key|account\.key[\w.]*|password|passphrase|session\.token)$",
-    re.IGNORECASE,
-)
-"""Ends of the names of Spark's and Hadoop's settings whose values are secrets."""
 
 
 class WarehouseConfig(Section):
@@ -57,21 +51,9 @@ class SparkConfig(Section):
     shuffle_partitions: int = Field(
         8, ge=1, le=100_000, description="partitions of a shuffle; 2 to 4 a core"
     )
-    conf: dict[str, str] = Field(
+    conf: Annotated[dict[str, str], AfterValidator(without_secrets)] = Field(
         {}, description="any further Spark settings, passed on as they are; no secrets"
     )
-
-    @field_validator("conf")
-    @classmethod
-    def _without_secrets(cls, conf: dict[str, str]) -> dict[str, str]:
-        """A config is read by many, printed and kept in git."""
-        for name in conf:
-            if _SECRET.search(name):
-                raise ValueError(
-                    f"{name} holds a secret, which no config does: give it by the environment or a "
-                    "credential provider; docs/cluster.md says how"
-                )
-        return conf
 
 
 class LoggingConfig(Section):
@@ -120,6 +102,11 @@ class PrivacyConfig(Section):
     )
     accept_new_key: bool = Field(
         False, description="goes on with another key than before, to which all users are strangers"
+    )
+    accept_lost_erasures: bool = Field(
+        False,
+        description="goes on with it after users were erased, who are back unless they were erased "
+        "again under it",
     )
 
 

@@ -3,9 +3,9 @@
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from nightshelf.config.section import Section, as_tuple
+from nightshelf.config.section import Section, as_tuple, without_secrets
 
 
 def _as_tuple_of_one(value: object) -> object:
@@ -53,7 +53,7 @@ class FileSource(Section):
     format: Literal["csv", "json", "parquet", "orc", "delta", "hive"]
     path: str | None = None
     table: str | None = None
-    options: dict[str, Scalar] = {}
+    options: Annotated[dict[str, Scalar], AfterValidator(without_secrets)] = {}
     keep: dict[str, Strings] = {}
     timestamp_unit: Literal["s", "ms", "us", "iso"] = "iso"
     timestamp_format: str | None = None

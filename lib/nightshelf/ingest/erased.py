@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, USER, Transform
 from nightshelf.config import EventSource
+from nightshelf.ingest.cleaning import REASON_CODE
 from nightshelf.ingest.sources import value
 
 USER_HASH = "user_hash"
@@ -53,3 +54,11 @@ def told_of(digest: str, sources: Sequence[EventSource]) -> Column:
         return F.lit(digest).isin(F.sha2(one, 256), F.sha2(F.trim(one), 256))
 
     return F.coalesce(F.exists(ids, is_user), F.lit(False))
+
+
+def told_unread() -> Column:
+    """Whether a refused row that could not be read was kept with its text; never null.
+
+    Whom it tells of cannot be said. No such text is kept any more.
+    """
+    return (F.col(REASON_CODE) == "malformed") & F.col("raw").isNotNull()

@@ -24,9 +24,10 @@ def mapped_events(
 
     Columns: the fields of an event as STRING (null where the source has none), `event_type` through
     `event_types` (null: not known), `event_ts` TIMESTAMP (null: not a time), `raw` (the source row
-    as JSON), `source_row` (128-bit hash of it and of the source's constants), `source_file`,
-    `source_day` DATE (the day whose delivery its file is; null: of all times), `malformed` and
-    `is_cancellation` BOOLEAN, `is_product` BOOLEAN (the id looks like a product's).
+    as JSON; null where it is malformed), `source_row` (128-bit hash of it, malformed or not, and of
+    the source's constants), `source_file`, `source_day` DATE (the day whose delivery its file is;
+    null: of all times), `malformed` and `is_cancellation` BOOLEAN, `is_product` BOOLEAN (the id
+    looks like a product's).
     """
 
     def transform(rows: DataFrame) -> DataFrame:
@@ -37,19 +38,20 @@ def mapped_events(
         raw = F.to_json(F.struct(*_raw_columns(rows, source, pseudonym, fields[USER])))
         constants = json.dumps(source.constants, sort_keys=True, default=str)
         order_id = fields.get("order_id", F.lit(None))
+        malformed = F.col(CORRUPT).isNotNull() if CORRUPT in rows.columns else F.lit(False)
         prefix, pattern = source.cancellation_prefix, source.item_id_pattern
         return rows.select(
             *(field(fields, name) for name in (USER, ITEM, "query", "session_id", *TEXT_FIELDS)),
             *(field(fields, name) for name in NUMBER_FIELDS),
             _event_type(source, fields[EVENT_TYPE]).alias(EVENT_TYPE),
             timestamp(source, fields[EVENT_TS]).alias(EVENT_TS),
-            raw.alias("raw"),
+            # In a row that cannot be read the user's id may stand anywhere, in part of a text, too:
+            # nothing could hide it, and no one could find it to erase it.
+            F.when(~malformed, raw).alias("raw"),
             F.md5(F.concat(F.lit(constants), raw)).alias(SOURCE_ROW),
             F.col(SOURCE_FILE).alias("source_file"),
             F.col(SOURCE_DAY).alias("source_day"),
-            (F.col(CORRUPT).isNotNull() if CORRUPT in rows.columns else F.lit(False)).alias(
-                "malformed"
-            ),
+            malformed.alias("malformed"),
             (
                 F.coalesce(order_id.startswith(prefix), F.lit(False)) if prefix else F.lit(False)
             ).alias("is_cancellation"),
@@ -90,10 +92,10 @@ def _event_type(source: EventSource, told: Column) -> Column:
 def _raw_columns(
     rows: DataFrame, source: EventSource, pseudonym: Pseudonym, user: Column
 ) -> list[Column]:
-    """The source row; with pseudonyms, nothing in it that could hold the user's own id."""
+    """The source row; with pseudonyms, without the columns that make the user's own id."""
     hidden = {SOURCE_FILE, SOURCE_DAY}
     shown = []
     if pseudonym is not None:
-        hidden |= {CORRUPT, *column_names([source.columns[USER]] if USER in source.columns else [])}
+        hidden |= set(column_names([source.columns[USER]] if USER in source.columns else []))
         shown = [user.alias(USER)]
     return shown + [F.col(f"`{name}`") for name in rows.columns if name not in hidden]

@@ -13,7 +13,7 @@ from rich.console import Console
 from nightshelf.columns import USER
 from nightshelf.errors import ConfigError, DataQualityError
 from nightshelf.features.encoding import FILES, FOLDER, Encoding
-from nightshelf.ingest.erased import digest_of, told_of
+from nightshelf.ingest.erased import digest_of, told_of, told_unread
 from nightshelf.ingest.pseudonyms import pseudonym_of
 from nightshelf.jobs.printed import grid
 from nightshelf.learning.storage import Folder
@@ -87,7 +87,7 @@ def _concerned(run: Run, digest: str) -> Iterator[tuple[Table, tuple[Column, dic
         return F.sha2(column, 256) == digest
 
     special: Mapping[Table, tuple[Column, dict[str, Column]]] = {
-        QUARANTINE_EVENTS: (told_of(digest, run.config.sources.events), {}),
+        QUARANTINE_EVENTS: (told_of(digest, run.config.sources.events) | told_unread(), {}),
         # The id's number stays taken, or the next user would get it.
         VOCABULARIES: (
             (F.col("field") == USER) & is_user(F.col("value")),

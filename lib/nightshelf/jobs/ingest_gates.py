@@ -11,10 +11,11 @@ from pyspark.sql import functions as F
 from nightshelf.columns import DELISTED, DS, ITEM
 from nightshelf.errors import ConfigError
 from nightshelf.ingest import cleaning, gate
+from nightshelf.ingest.erased import USER_HASH
 from nightshelf.ingest.events import Delivery
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
-from nightshelf.tables import SILVER_EVENTS, Check
+from nightshelf.tables import OPS_ERASED_USERS, SILVER_EVENTS, Check
 
 
 def check_schemas(run: Run, before: Mapping[str, Any], delivery: Delivery) -> None:
@@ -29,14 +30,30 @@ def check_schemas(run: Run, before: Mapping[str, Any], delivery: Delivery) -> No
 
 
 def check_key(run: Run, before: Mapping[str, Any], key: str | None) -> None:
-    """Raises ConfigError where ids are made by another key than those in the table."""
-    if run.config.privacy.accept_new_key or before.get("pseudonym_key", key) == key:
+    """Raises ConfigError where ids are made by another key than those in the table.
+
+    Accepted once, it is raised again where users were erased: they are remembered by their ids.
+    """
+    privacy = run.config.privacy
+    if before.get("pseudonym_key", key) == key:
         return
-    raise ConfigError(
-        f"privacy: {SILVER_EVENTS.name} holds ids by another pseudonym key, or none: with this one "
-        "every user would be new; set the key of the earlier nights in "
-        f"{run.config.privacy.key_env}, or begin anew with --set privacy.accept_new_key=true"
-    )
+    if not privacy.accept_new_key:
+        raise ConfigError(
+            f"privacy: {SILVER_EVENTS.name} holds ids by another pseudonym key, or none: with this "
+            "one every user would be new; set the key of the earlier nights in "
+            f"{privacy.key_env}, or begin anew with --set privacy.accept_new_key=true"
+        )
+    erased = 0
+    if run.store.version(OPS_ERASED_USERS) is not None:
+        erased = run.read(OPS_ERASED_USERS).select(USER_HASH).distinct().count()
+    if erased and not privacy.accept_lost_erasures:
+        raise ConfigError(
+            f"privacy: {OPS_ERASED_USERS.name} tells of {erased} erased ids, and with a new "
+            "pseudonym key it knows those of earlier keys no more: what the sources hold of these "
+            "users would be back; take it out of the sources or erase each of them again by "
+            "jobs/erase_user.py under this key, then go on with --set "
+            "privacy.accept_lost_erasures=true"
+        )
 
 
 def check_refused(run: Run, judged: DataFrame) -> None:

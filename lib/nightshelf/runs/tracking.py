@@ -1,6 +1,7 @@
 """Runs told to an MLflow server, for who compares them there."""
 
 import os
+import re
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Final
@@ -17,6 +18,7 @@ _SETTINGS: Final = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 """Settings of MLflow where the environment says nothing else."""
+_LOGIN: Final = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def check_tracking(config: TrackingConfig) -> None:
@@ -47,8 +49,10 @@ def track(
             client.log_metric(run_id, key, metric)
         client.set_terminated(run_id)
     except Exception as error:  # whatever it is, the night goes on
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        logger().warning("not tracked", run=name, uri=config.uri, why=why[:300])
+        # The login in a server's address is a secret, and MLflow's errors tell the address.
+        uri, why = (_LOGIN.sub("", told) for told in (config.uri, f"{error}"))
+        why = " ".join(f"{type(error).__name__}: {why}".split())
+        logger().warning("not tracked", run=name, uri=uri, why=why[:300])
 
 
 def _mlflow() -> ModuleType:

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 from delta.tables import DeltaTable
@@ -19,6 +21,8 @@ from nightshelf.tables.upkeep import vacuum
 _AT_ONCE: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
 _LOGGED: Final = "spark.databricks.delta.vacuum.logging.enabled"
 _KEPT: Final = ("_last_checkpoint",)
+_CUT: Final = 32
+"""Letters of a smallest or largest value that Delta keeps."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +112,33 @@ def trace(store: Store, table: Table, matches: Column, values: Sequence[str]) ->
         table=table.name,
         rows=rows,
         rows_in_files=ever.where(matches).count() if ever is not None else 0,
-        log_files=sum(_names(store, file, values) for file in _log(store, table)),
+        log_files=len(_telling(store, table, matches, values)),
     )
 
 
-def _names(store: Store, file: FileInfo, values: Sequence[str]) -> bool:
-    """Whether a file of the log holds one of the values, in a string or in a string of JSON."""
-    forms = [form for value in values for form in _escaped(value)]
-    return any(form in line for line in _lines(store, file) for form in forms)
+def _telling(store: Store, table: Table, matches: Column, values: Sequence[str]) -> set[str]:
+    """Files of the log that hold one of the values, of a long one what Delta keeps of it.
+
+    Where others begin alike, such a beginning tells of no one.
+    """
+    told = _holding(store, table, [form for value in values for form in _escaped(value)])
+    long = [value[:_CUT] for value in values if len(value) > _CUT]
+    begun = [form for value in long for form in _escaped(value, end="")]
+    cut = _holding(store, table, begun) - told
+    if cut:
+        others = store.read(table).where(~matches)
+        row = F.to_json(F.struct(*others.columns))
+        alike = reduce(or_, (row.contains(form) for form in begun))
+        cut = cut if others.where(alike).isEmpty() else set()
+    return told | cut
+
+
+def _holding(store: Store, table: Table, forms: Sequence[str]) -> set[str]:
+    return {
+        file.path
+        for file in (_log(store, table) if forms else ())
+        if any(form in line for line in _lines(store, file) for form in forms)
+    }
 
 
 def _lines(store: Store, file: FileInfo) -> Iterator[str]:
@@ -127,8 +150,13 @@ def _lines(store: Store, file: FileInfo) -> Iterator[str]:
         yield row["told"] or ""
 
 
-def _escaped(value: str) -> Iterator[str]:
-    """The value between quotation marks, as JSON, as JSON in JSON, and once more."""
+def _escaped(value: str, end: str = '"') -> Iterator[str]:
+    """The value after a quotation mark and before `end`, as in JSON, in JSON in it, and once more.
+
+    A commit tells of a file's smallest and largest values in a string of JSON, and a `raw` one of
+    these is JSON itself.
+    """
+    told = json.dumps(value, ensure_ascii=False)[:-1] + end
     for _ in range(3):
-        value = json.dumps(value, ensure_ascii=False)
-        yield value
+        yield told
+        told = json.dumps(told, ensure_ascii=False)[1:-1]
