@@ -30,6 +30,18 @@ from nightshelf.runs.failures import explained
             65,
             "users: no vector; train again",
         ),
+        (
+            "Traceback (most recent call last):\n"
+            "nightshelf.errors.ConfigError: text.model: no weights for 'm'\n",
+            64,
+            "text.model: no weights for 'm'",
+        ),
+        (
+            "Traceback (most recent call last):\n"
+            "nightshelf.errors.RetryLaterError: s3a://shop/models: run again\n",
+            75,
+            "s3a://shop/models: run again",
+        ),
         ("java.net.ConnectException: Call to nn:8020 failed", 75, "storage did not answer"),
         (
             "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file s3a://log/a.gz.\n"

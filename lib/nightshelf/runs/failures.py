@@ -3,9 +3,14 @@
 import re
 from typing import Final
 
-from nightshelf.errors import DataQualityError, NightshelfError, RetryLaterError
+from nightshelf.errors import (
+    DataQualityError,
+    NightshelfError,
+    RetryLaterError,
+    told_elsewhere,
+)
 
-_OURS: Final = re.compile(r"^nightshelf\.errors\.DataQualityError: (.+)$", re.MULTILINE)
+_OURS: Final = re.compile(r"^nightshelf\.errors\.(\w+): (.+)$", re.MULTILINE)
 _UNREADABLE: Final = re.compile(
     r"(?:Encountered error while reading file|Could not read footer for file:?|"
     r"Could not read footer: .*?|error while reading file|Malformed ORC file|"
@@ -29,7 +34,7 @@ def explained(error: Exception) -> NightshelfError | None:
     ours = _OURS.search(text)
     if ours:
         # Raised in a task: Spark tells it as the last line of a Python traceback.
-        return DataQualityError(ours[1])
+        return told_elsewhere(ours[1], ours[2])
     if _CONCURRENT.search(text):
         return RetryLaterError(
             f"another writer changed the same table meanwhile; run again ({_first_line(text)})"
