@@ -50,6 +50,8 @@ class Launch:
             why = None
             try:
                 found = self._attempt()
+            except RetryLaterError as error:  # storage may do as asked the next time
+                why = _first_line(error)
             except NightshelfError:
                 raise
             except Exception as error:  # Horovod and Spark raise plain ones for a lost rank

@@ -20,8 +20,12 @@ _CONCURRENT: Final = re.compile(
     r"DELTA_CONCURRENT_\w+|Concurrent(?:Append|DeleteRead|DeleteDelete|Transaction|Write)Exception"
 )
 _TRANSIENT: Final = re.compile(
-    r"ConnectException|SocketTimeoutException|SafeModeException|StandbyException|"
-    r"NoRouteToHostException|SlowDown|Service ?Unavailable|RetriableException"
+    r"ConnectException|Connect(?:ion)?Timeout|Socket(?:Timeout)?Exception|NoRouteToHostException|"
+    # Also of a name that is wrong: tries are counted, and the line says which.
+    r"UnknownHostException|NoHttpResponseException|"
+    r"SafeModeException|StandbyException|RetriableException|"
+    r"SlowDown|Service ?Unavailable|AWSStatus50\d|AWSServiceThrottled|"
+    r"AWS Error (?:NETWORK|SLOW_DOWN|SERVICE_UNAVAILABLE|REQUEST_TIMEOUT|INTERNAL_FAILURE)"
 )
 _GONE: Final = re.compile(r"FILE_NOT_EXIST|FileNotFoundException|File does not exist")
 
