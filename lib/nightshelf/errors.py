@@ -38,3 +38,9 @@ class RetryLaterError(NightshelfError):
     """Trying again later may work: a lock is held, or storage failed for a moment."""
 
     exit_code = 75
+
+
+def told_elsewhere(kind: str, message: str) -> NightshelfError:
+    """The error that another process told by the name of its class and what it says."""
+    kinds = {found.__name__: found for found in NightshelfError.__subclasses__()}
+    return kinds.get(kind, NightshelfError)(message)

@@ -7,8 +7,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshelf.config import load
-from nightshelf.errors import MissingInputError
-from nightshelf.jobs import ranking_model, two_towers
+from nightshelf.errors import MissingInputError, RetryLaterError
+from nightshelf.jobs import ranking_model, search_model, two_towers
 from nightshelf.tables import ITEM_FEATURES, USER_FEATURES
 from tests.features import sample_shop as shop
 from tests.features.rows import day, item_row
@@ -75,3 +75,18 @@ def test_without_features_no_model_ranks(spark: SparkSession) -> None:
     night.store.has = lambda table, _: table is not USER_FEATURES
     with pytest.raises(MissingInputError, match="user_features: no rows of 2026-11-06; run build"):
         ranking_model.check_features(night, shop.draft())
+
+
+def test_storage_that_fails_ends_the_step_rather_than_the_use_of_a_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(*_: object) -> None:
+        raise RetryLaterError("hdfs://nn/models: storage failed; run again")
+
+    monkeypatch.setattr(ranking_model, "model_in_use", failing)
+    run: Any = SimpleNamespace(
+        config=load(None, ("text_training.enabled=true", "search.rerank=20")), ds=DS
+    )
+    for asked in (ranking_model.ranking_model, two_towers.two_towers, search_model.search_judge):
+        with pytest.raises(RetryLaterError):
+            asked(run)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import Row
 
+from nightshelf.jobs import rollback as rollback_job
 from nightshelf.ranking.registry import in_use
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
@@ -168,8 +169,11 @@ def test_the_listing_marks_what_is_in_use(
 
 
 @pytest.mark.long
-def test_readers_have_the_lists_of_an_earlier_day_again(invoke: Invoke, nights: Shop) -> None:
+def test_readers_have_the_lists_of_an_earlier_day_again(
+    invoke: Invoke, nights: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     conf = ("--conf-file", nights.conf)
+    monkeypatch.setattr(rollback_job, "last_day_over", lambda: date(2026, 11, 24))
     old = nights.store.digest(GOLD_RECOMMENDATIONS, on=date(2026, 11, 23))
     new = nights.store.digest(SERVING_RECOMMENDATIONS)
     assert new == nights.store.digest(GOLD_RECOMMENDATIONS, on=date(2026, 11, 24)) != old

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from nightshelf.errors import DataQualityError
+from nightshelf.jobs.status import check_age
 from nightshelf.tables import OPS_JOB_RUNS
 from tests.jobs.conftest import Invoke, Shop
 
@@ -62,6 +64,24 @@ def test_old_lists_are_an_error_where_a_limit_is_given(invoke: Invoke, nights: S
         "serving.recommendations is of 2026-11-24, 2 days before 2026-11-26"
     )
     assert invoke("status", *conf, "--max-age", "1").code == 64
+
+
+def test_lists_of_a_day_to_come_are_an_error() -> None:
+    """A night with a wrong day: readers would keep it until that day comes."""
+
+    def told(recommendations: int, results: int) -> dict[str, object]:
+        ages = {"serving.recommendations": recommendations, "serving.search_results": results}
+        rows = [{"table": name, "ds": "a day", "days_old": age} for name, age in ages.items()]
+        return {"ds": "2026-11-24", "root": "w", "published": rows}
+
+    check_age(told(0, 1), 1)
+    with pytest.raises(
+        DataQualityError,
+        match=r"^serving.search_results is of a day, after 2026-11-24: .* jobs/rollback.py --to-ds",
+    ):
+        check_age(told(0, -365), 1)
+    with pytest.raises(DataQualityError, match=r"^serving.recommendations is of a day, after"):
+        check_age(told(-1, 5), 1)
 
 
 def test_a_warehouse_without_anything(invoke: Invoke, shop: Shop) -> None:

@@ -30,6 +30,18 @@ from nightshelf.runs.failures import explained
             65,
             "users: no vector; train again",
         ),
+        (
+            "Traceback (most recent call last):\n"
+            "nightshelf.errors.ConfigError: text.model: no weights for 'm'\n",
+            64,
+            "text.model: no weights for 'm'",
+        ),
+        (
+            "Traceback (most recent call last):\n"
+            "nightshelf.errors.RetryLaterError: s3a://shop/models: run again\n",
+            75,
+            "s3a://shop/models: run again",
+        ),
         ("java.net.ConnectException: Call to nn:8020 failed", 75, "storage did not answer"),
         (
             "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file s3a://log/a.gz.\n"
@@ -50,6 +62,33 @@ def test_known_failures(raised: str, code: int, told: str) -> None:
     assert error.exit_code == code
     assert told in str(error)
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "org.apache.hadoop.net.ConnectTimeoutException: 20000 millis timeout while waiting",
+        "java.net.SocketException: Connection reset",
+        "java.net.UnknownHostException: nn.shop",
+        "org.apache.http.NoHttpResponseException: shop.s3.amazonaws.com:443 failed to respond",
+        "org.apache.hadoop.fs.s3a.AWSStatus500Exception: PUT on data: Internal Server Error",
+        "org.apache.hadoop.fs.s3a.AWSServiceThrottledException: PUT on data",
+        "When reading information for key 'a': AWS Error NETWORK_CONNECTION during HeadObject",
+        "AWS Error SLOW_DOWN during GetObject operation: Please reduce your request rate.",
+        "AWS Error SERVICE_UNAVAILABLE during PutObject operation: Service is down.",
+        "AWS Error REQUEST_TIMEOUT during GetObject operation: idle connection",
+        "AWS Error INTERNAL_FAILURE during GetObject operation: try again",
+    ],
+)
+def test_storage_that_does_not_answer_for_a_moment_is_asked_again(raised: str) -> None:
+    error = explained(RuntimeError(f"An error occurred while calling o1.load.\n: {raised}"))
+    assert error is not None
+    assert error.exit_code == 75
+
+
+@pytest.mark.parametrize("raised", ["AWS Error ACCESS_DENIED during GetObject", "Not found"])
+def test_what_would_be_the_same_again_is_not_asked_again(raised: str) -> None:
+    assert explained(RuntimeError(raised)) is None
 
 
 def test_our_own_errors_pass_and_bugs_stay_bugs() -> None:

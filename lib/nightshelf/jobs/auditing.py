@@ -1,7 +1,7 @@
 """What a night's results have to keep beyond their contracts before readers get them."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 
 from pyspark.sql import DataFrame
 
@@ -13,12 +13,14 @@ from nightshelf.runs import Run
 from nightshelf.tables import GOLD_RECOMMENDATIONS, Check, Table
 
 
-def steady(run: Run, table: Table) -> Check:
-    """A day's rows are about as many as those of the days before."""
+def steady(run: Run, table: Table, k: int) -> Check:
+    """A day's rows are about as many as those of the days before with lists of the same length k.
+
+    That is what `about` says of the table's publishes.
+    """
 
     def check(_: DataFrame, rows: int) -> Mapping[str, float]:
-        days = run.store.commits(table).rows_by_day()
-        return _passed(run, table, _rows_share(run, days, rows))
+        return _passed(run, table, _rows_share(run, table, k, rows))
 
     return check
 
@@ -28,10 +30,9 @@ def lists_as_usual(run: Run, made: Ingredients) -> Check:
 
     def check(staged: DataFrame, rows: int) -> Mapping[str, float]:
         table, yesterday = GOLD_RECOMMENDATIONS, run.ds - timedelta(days=1)
-        days = run.store.commits(table).rows_by_day()
-        figures = _rows_share(run, days, rows)
+        figures = _rows_share(run, table, run.config.recommend.k, rows)
         figures |= list_figures(staged, made.shop.users, made.catalogue.select(ITEM))
-        if yesterday in days:
+        if yesterday in run.store.commits(table).rows_by_day():
             before = run.read(table, on=yesterday)
             figures |= change_figures(staged, before, run.config.audits.overlap_users)
         return _passed(run, table, figures)
@@ -39,8 +40,9 @@ def lists_as_usual(run: Run, made: Ingredients) -> Check:
     return check
 
 
-def _rows_share(run: Run, days: Mapping[date, int], rows: int) -> dict[str, float]:
-    """Beside the days of `audits.days` before ds that had rows."""
+def _rows_share(run: Run, table: Table, k: int, rows: int) -> dict[str, float]:
+    """Beside the days of `audits.days` before ds that had rows, of lists as long."""
+    days = run.store.commits(table).rows_by_day(k)
     first = run.ds - timedelta(days=run.config.audits.days)
     return rows_share(rows, [n for day, n in days.items() if first <= day < run.ds and n])
 

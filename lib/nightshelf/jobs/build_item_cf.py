@@ -30,6 +30,7 @@ from nightshelf.ranking.choice import best, ndcg_by_similarity
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import ITEM_NEIGHBOURS, OPS_HISTORY_TOTALS, SILVER_EVENTS
+from nightshelf.tables.commits import LENGTH
 
 OTHERWISE: Similarity = "cosine"
 
@@ -49,9 +50,9 @@ def run(run: Run) -> None:
     run.publish(
         published,
         ITEM_NEIGHBOURS,
-        about={"similarity": similarity},
+        about={"similarity": similarity, LENGTH: cf.k},
         in_ranges=similarity != "ease",  # whose head is dealt out otherwise
-        check=steady(run, ITEM_NEIGHBOURS),
+        check=steady(run, ITEM_NEIGHBOURS, cf.k),
     )
     histories.unpersist()
 

@@ -10,6 +10,7 @@ from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.search.queries import ASKED, TERMS
 from nightshelf.tables import GOLD_SEARCH_RESULTS, SEARCH_QUERIES, SERVING_SEARCH_RESULTS
+from nightshelf.tables.commits import LENGTH
 
 
 def run(run: Run) -> None:
@@ -30,7 +31,9 @@ def run(run: Run) -> None:
             *(F.lit(value).alias(name) for name, value in told.items()),
             F.lit(run.ds).alias(DS),
         )  # fmt: skip
-        run.publish(lists, GOLD_SEARCH_RESULTS, check=steady(run, GOLD_SEARCH_RESULTS))
+        k = run.config.search.k
+        check = steady(run, GOLD_SEARCH_RESULTS, k)
+        run.publish(lists, GOLD_SEARCH_RESULTS, about={LENGTH: k}, check=check)
         run.tell(queries=run.rows_in, found_by=made.model_id)
     serve(run, SERVING_SEARCH_RESULTS)
 

@@ -10,7 +10,7 @@ from nightshelf.columns import VECTORS
 from nightshelf.config import TextConfig, config_hash
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.settings import Settings
-from nightshelf.errors import MissingInputError, NightshelfError
+from nightshelf.errors import MissingInputError, NightshelfError, RetryLaterError
 from nightshelf.features.encoding import Encoding
 from nightshelf.learning.places import Places
 from nightshelf.ranking.model import RankingModel
@@ -59,7 +59,8 @@ def decided(run: Run, kind: Kind, day: date | None = None) -> Row | None:
 def ranking_model(run: Run, day: date | None = None) -> RankingModel | None:
     """The model in use that day, which is ds where not given, to rank on ds.
 
-    None, with a warning that says why, where the blend has to.
+    None, with a warning that says why, where the blend has to. Raises RetryLaterError where
+    storage fails: the same lists come of a later try.
     """
     try:
         found = model_in_use(run, RANKER, day) if run.config.ctr.enabled else None
@@ -68,6 +69,8 @@ def ranking_model(run: Run, day: date | None = None) -> RankingModel | None:
         model = RankingModel.of(*found, run.config.recommend.precision)
         check_features(run, model.encoding)
         return model
+    except RetryLaterError:
+        raise
     except NightshelfError as error:
         logger().warning("the lists are ranked without a model", why=str(error))
         return None

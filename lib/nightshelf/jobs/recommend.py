@@ -23,6 +23,7 @@ from nightshelf.tables import (
     SERVING_RECOMMENDATIONS,
     USER_FEATURES,
 )
+from nightshelf.tables.commits import LENGTH
 
 
 def run(run: Run) -> None:
@@ -52,7 +53,8 @@ def run(run: Run) -> None:
         finders = Finders(neighbours, likeness, tastes, similar_texts(run))
         lists = recommend(made, finders, config, clicks, features)
         rows = lists.withColumns(lineage).select(*names)
-        run.publish(rows, GOLD_RECOMMENDATIONS, check=lists_as_usual(run, made))
+        check = lists_as_usual(run, made)
+        run.publish(rows, GOLD_RECOMMENDATIONS, about={LENGTH: config.k}, check=check)
     run.tell(
         ranked_by=model.model_id if model else "item-CF and trends",
         two_towers=towers.model_id if towers else "none",

@@ -1,14 +1,14 @@
 """Rollback: what readers had on an earlier day, or an earlier model, again."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import click
 
 from nightshelf.errors import ConfigError, MissingInputError
 from nightshelf.jobs.restoring import restore_model
-from nightshelf.jobs.serving import SERVED
+from nightshelf.jobs.serving import ROLLED_BACK_FROM, SERVED, newest_day
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import Arguments, command, start
 from nightshelf.runs.logs import logger
@@ -19,8 +19,8 @@ from nightshelf.tables import OPS_MODELS, Table
 def republish(run: Run, tables: Mapping[Table, Table]) -> None:
     """Gives readers the rows of ds again, of each serving table from its history in gold.
 
-    They stay until the next night publishes. Raises MissingInputError, with nothing changed, where
-    the history has none of that day.
+    They stay until the night that they had, or a later one, publishes. Raises MissingInputError,
+    with nothing changed, where the history has none of that day.
     """
     served = {to: gold for to, gold in tables.items() if run.store.version(to) is not None}
     if not served:
@@ -41,14 +41,22 @@ def republish(run: Run, tables: Mapping[Table, Table]) -> None:
 
 def _again(run: Run, serving: Table, gold: Table) -> bool:
     """Whether readers had something else before."""
-    now = run.store.last_manifest(serving).get("ds")
-    told = {"table": serving.name, "from_ds": now or "nothing", "to_ds": run.ds.isoformat()}
+    had = run.store.last_manifest(serving)
+    told = {"table": serving.name, "from_ds": had.get("ds", "nothing"), "to_ds": run.ds.isoformat()}
     if run.store.digest(gold, on=run.ds) == run.store.digest(serving):
         logger().info("as it was", **told)
         return False
-    run.publish(run.read(gold, on=run.ds), serving, about={"rolled_back_from": now})
+    # A day that is not over was no night's: it must not keep the next ones from readers.
+    newest = min(newest_day(had) or run.ds, last_day_over())
+    about = {ROLLED_BACK_FROM: newest.isoformat()}
+    run.publish(run.read(gold, on=run.ds), serving, about=about)
     logger().info("would be rolled back" if run.dry_run else "rolled back", **told)
     return True
+
+
+def last_day_over() -> date:
+    """Yesterday in UTC, of which the days are."""
+    return datetime.now(UTC).date() - timedelta(days=1)
 
 
 def _nearest_days(run: Run, gold: Table) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nightshelf.errors import NightshelfError
+from nightshelf.errors import NightshelfError, RetryLaterError
 from nightshelf.jobs import ranking_model as model
 from nightshelf.ranking.registry import BI, CROSS, Kind
 from nightshelf.runs import Run
@@ -18,7 +18,10 @@ def kind_of_training(run: Run) -> Kind:
 
 
 def search_judge(run: Run) -> tuple[str, JudgeLoader] | None:
-    """(model_id, loader) of the model that judges on ds; None, with a warning, without any."""
+    """(model_id, loader) of the model that judges on ds; None, with a warning, without any.
+
+    Raises RetryLaterError where storage fails.
+    """
     config = run.config.text_training
     if not config.enabled or not run.config.search.rerank:
         return None
@@ -32,6 +35,8 @@ def search_judge(run: Run) -> tuple[str, JudgeLoader] | None:
         )
         loader.prepare()
         loader()  # read once to be sure of it
+    except RetryLaterError:
+        raise
     except (NightshelfError, OSError) as error:
         logger().warning("search results are not judged again", why=str(error))
         return None

@@ -1,7 +1,8 @@
 """From the gold table of a night to the table that readers open."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
@@ -19,9 +20,20 @@ SERVED: Final = {
 }
 """What readers open, and the history by day of which it holds one."""
 
+ROLLED_BACK_FROM: Final = "rolled_back_from"
+"""In the manifest of a rollback: the day before which no night reaches readers."""
+
+
+def newest_day(told: Mapping[str, Any]) -> date | None:
+    """The newest day that readers had, by the manifest of what they have; None without any."""
+    days = (told.get(name) for name in ("ds", ROLLED_BACK_FROM))
+    return max((date.fromisoformat(day) for day in days if day), default=None)
+
 
 def serve(run: Run, serving: Table) -> None:
     """Publishes the rows of ds in the table's history to readers, unless they have a later day's.
+
+    Nor does a day before one that was rolled back from undo the rollback.
 
     From the published rows, so that both tables hold the same.
     """
@@ -30,12 +42,14 @@ def serve(run: Run, serving: Table) -> None:
     gold = SERVED[serving]
     # Nights of two days at once have different locks: no day must come between look and commit.
     with run.store.lock(f"{serving.name}/newest", run.config.warehouse.commit_wait_seconds):
-        newest = run.store.last_manifest(serving).get("ds")
-        if newest is not None and date.fromisoformat(newest) > run.ds:
+        told = run.store.last_manifest(serving)
+        newest = newest_day(told)
+        if newest is not None and newest > run.ds:
             logger().warning(
                 "readers keep what is later",
                 table=serving.name,
-                published=newest,
+                published=told["ds"],
+                **{name: told[name] for name in (ROLLED_BACK_FROM,) if name in told},
                 this=run.ds.isoformat(),
             )
             return

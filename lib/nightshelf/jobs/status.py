@@ -158,12 +158,22 @@ def _body(arguments: Arguments) -> Outcome:
 
 
 def check_age(told: dict[str, Any], limit: int) -> None:
-    """Raises DataQualityError where what readers have is more days old than the limit."""
+    """Raises DataQualityError where what readers have is more days old than the limit.
+
+    So it does where that is of a later day than the status: nights until then would not reach them.
+    """
     served = {table.name for table in SERVED}
     ages = {row["table"]: row for row in told["published"] if row["table"] in served}
     if SERVING_RECOMMENDATIONS.name not in ages:
         raise MissingInputError(
             f"{SERVING_RECOMMENDATIONS.name}: nothing is published under {told['root']}"
+        )
+    ahead = [row for row in ages.values() if row["days_old"] < 0]
+    if ahead:
+        what = "; ".join(f"{row['table']} is of {row['ds']}" for row in ahead)
+        raise DataQualityError(
+            f"{what}, after {told['ds']}: no earlier night reaches readers; where a run was given "
+            "a wrong day, jobs/rollback.py --to-ds D gives them the last right one"
         )
     old = [row for row in ages.values() if row["days_old"] > limit]
     if old:
@@ -189,7 +199,7 @@ main = command(
             ["--max-age"],
             type=click.IntRange(0),
             metavar="DAYS",
-            help="Ends with 65 where what readers have is older.",
+            help="Ends with 65 where what readers have is older, or of a day after --ds.",
         ),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Final
 from nightshelf.config import config_hash
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.settings import Settings
-from nightshelf.errors import NightshelfError
+from nightshelf.errors import NightshelfError, RetryLaterError
 from nightshelf.features.encoding import Encoding
 from nightshelf.jobs import ranking_model as model
 from nightshelf.ranking.registry import TWO_TOWER
@@ -58,7 +58,10 @@ def towers_settings(run: Run, encoding: Encoding) -> Settings:
 
 
 def two_towers(run: Run) -> TwoTowers | None:
-    """The towers that find candidates on ds; None, with a warning that says why, without any."""
+    """The towers that find candidates on ds; None, with a warning that says why, without any.
+
+    Raises RetryLaterError where storage fails.
+    """
     config = run.config
     if not (config.towers.enabled and config.recommend.two_tower_weight):
         return None
@@ -69,6 +72,8 @@ def two_towers(run: Run) -> TwoTowers | None:
         towers = TwoTowers.of(*found)
         model.check_features(run, towers.encoding)
         return towers
+    except RetryLaterError:
+        raise
     except NightshelfError as error:
         logger().warning("the lists have no candidates of two towers", why=str(error))
         return None

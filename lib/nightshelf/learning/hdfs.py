@@ -12,7 +12,10 @@ from hdfs_native.fsspec import HdfsFileSystem
 
 
 class Hdfs(HdfsFileSystem):  # type: ignore[misc]
-    """Moves a file in place of what is there, at once, as a local file system does."""
+    """Moves a file in place of what is there, at once, as a local file system does.
+
+    It says that there is no file only where the name node says so.
+    """
 
     # In a forked process fsspec drops what it has cached, and a client that is dropped waits for
     # threads that a fork does not have: for ever.
@@ -23,6 +26,13 @@ class Hdfs(HdfsFileSystem):  # type: ignore[misc]
         """The file system of a URL; that of HADOOP_CONF_DIR where it names no host."""
         told = Hdfs._get_kwargs_from_urls(url)
         return _opened(told["host"], told["port"], os.getpid())
+
+    def isfile(self, path: str) -> bool:
+        """Whether a file is there; fsspec's says no of one that cannot be asked for."""
+        try:
+            return bool(self.info(path)["type"] == "file")
+        except FileNotFoundError:
+            return False
 
     def mv(self, path1: str, path2: str, **_: Any) -> None:
         """Renames `path1` to `path2`, overwriting it."""

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from pyspark.sql import SparkSession
 
-from nightshelf import errors
-from nightshelf.errors import NightshelfError, RetryLaterError
+from nightshelf.errors import NightshelfError, RetryLaterError, told_elsewhere
 from nightshelf.learning import progress
 from nightshelf.learning.distributed import on_spark
 from nightshelf.learning.rank import FAILURE, Work, as_rank
@@ -51,6 +50,8 @@ class Launch:
             why = None
             try:
                 found = self._attempt()
+            except RetryLaterError as error:  # storage may do as asked the next time
+                why = _first_line(error)
             except NightshelfError:
                 raise
             except Exception as error:  # Horovod and Spark raise plain ones for a lost rank
@@ -134,8 +135,7 @@ def _failure(out: Folder) -> NightshelfError | None:
         told = json.loads(out.read(FAILURE))
     except (FileNotFoundError, ValueError):
         return None
-    kind: type[NightshelfError] = getattr(errors, told["kind"], NightshelfError)
-    return kind(told["message"])
+    return told_elsewhere(told["kind"], told["message"])
 
 
 def _unless_spark(told: threading.ExceptHookArgs) -> None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from nightshelf.errors import RetryLaterError
 from nightshelf.learning.storage import Folder
 
 SECONDS: Final = 1.0
@@ -78,7 +79,7 @@ def alive(folder: Folder) -> dict[str, Any]:
 def _read(folder: Folder, name: str) -> dict[str, Any]:
     try:
         told = json.loads(folder.read(name))
-    except (OSError, RuntimeError, ValueError):  # hdfs-native tells most by the second
+    except (FileNotFoundError, RetryLaterError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}
 

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nightshelf.errors import ConfigError
+from nightshelf.errors import ConfigError, RetryLaterError
 
 _HDFS: Final = "hdfs"
 _S3: Final = ("s3a", "s3n")
@@ -26,7 +26,8 @@ _S3: Final = ("s3a", "s3n")
 class Folder:
     """A folder by its URI, such as `file:///data/warehouse/models/m1` or `hdfs://…`.
 
-    Raises ConfigError where it is used and Arrow knows no such file system.
+    Raises ConfigError where it is used and Arrow knows no such file system, RetryLaterError where
+    the file system gives or takes nothing but would not say either that there is no such file.
     """
 
     uri: str
@@ -57,29 +58,29 @@ class Folder:
 
     def names(self) -> list[str]:
         """What the folder holds, in order; nothing where there is no such folder."""
-        system, path = self._at()
-        found = system.get_file_info(pafs.FileSelector(path, allow_not_found=True))
+        with self._used() as (system, path):
+            found = system.get_file_info(pafs.FileSelector(path, allow_not_found=True))
         return sorted(entry.base_name for entry in found)
 
     def open(self, name: str) -> pa.NativeFile:
         """A file to read at any place. Raises FileNotFoundError."""
-        system, path = self._at(name)
-        return system.open_input_file(path)
+        with self._used(name) as (system, path):
+            return system.open_input_file(path)
 
     def read(self, name: str) -> bytes:
         """A file's content. Raises FileNotFoundError."""
-        with self.open(name) as file:
+        with self._used(name) as (system, path), system.open_input_file(path) as file:
             content: bytes = file.read()
         return content
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file so that readers see all of it or none."""
-        system, path = self._at(name)
-        system.create_dir(path.rpartition("/")[0], recursive=True)
-        partial = f"{path}.partial"
-        with system.open_output_stream(partial) as file:
-            file.write(content)
-        system.move(partial, path)
+        with self._used(name) as (system, path):
+            system.create_dir(path.rpartition("/")[0], recursive=True)
+            partial = f"{path}.partial"
+            with system.open_output_stream(partial) as file:
+                file.write(content)
+            system.move(partial, path)
 
     @contextmanager
     def local(self) -> Iterator[Path]:
@@ -94,15 +95,27 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """Removes a file; nothing where there is none."""
-        system, path = self._at(name)
-        if system.get_file_info(path).type == pafs.FileType.File:
-            system.delete_file(path)
+        with self._used(name) as (system, path):
+            if system.get_file_info(path).type == pafs.FileType.File:
+                system.delete_file(path)
 
     def delete(self, name: str = "") -> None:
         """Removes a folder in this one, or this one; nothing where there is none."""
-        system, path = self._at(name)
-        if system.get_file_info(path).type == pafs.FileType.Directory:
-            system.delete_dir(path)
+        with self._used(name) as (system, path):
+            if system.get_file_info(path).type == pafs.FileType.Directory:
+                system.delete_dir(path)
+
+    @contextmanager
+    def _used(self, name: str = "") -> Iterator[tuple[Any, str]]:
+        """The file system and a path, while they are used."""
+        try:
+            yield self._at(name)
+        except FileNotFoundError:
+            raise
+        except (OSError, RuntimeError) as error:  # hdfs-native tells most by the second
+            told = next(iter(str(error).splitlines()), type(error).__name__)
+            where = f"{self.uri.rstrip('/')}/{name}".rstrip("/")
+            raise RetryLaterError(f"{where}: storage failed; run again ({told})") from error
 
 
 def checksum(content: bytes) -> str:

@@ -3,9 +3,14 @@
 import re
 from typing import Final
 
-from nightshelf.errors import DataQualityError, NightshelfError, RetryLaterError
+from nightshelf.errors import (
+    DataQualityError,
+    NightshelfError,
+    RetryLaterError,
+    told_elsewhere,
+)
 
-_OURS: Final = re.compile(r"^nightshelf\.errors\.DataQualityError: (.+)$", re.MULTILINE)
+_OURS: Final = re.compile(r"^nightshelf\.errors\.(\w+): (.+)$", re.MULTILINE)
 _UNREADABLE: Final = re.compile(
     r"(?:Encountered error while reading file|Could not read footer for file:?|"
     r"Could not read footer: .*?|error while reading file|Malformed ORC file|"
@@ -15,8 +20,12 @@ _CONCURRENT: Final = re.compile(
     r"DELTA_CONCURRENT_\w+|Concurrent(?:Append|DeleteRead|DeleteDelete|Transaction|Write)Exception"
 )
 _TRANSIENT: Final = re.compile(
-    r"ConnectException|SocketTimeoutException|SafeModeException|StandbyException|"
-    r"NoRouteToHostException|SlowDown|Service ?Unavailable|RetriableException"
+    r"ConnectException|Connect(?:ion)?Timeout|Socket(?:Timeout)?Exception|NoRouteToHostException|"
+    # Also of a name that is wrong: tries are counted, and the line says which.
+    r"UnknownHostException|NoHttpResponseException|"
+    r"SafeModeException|StandbyException|RetriableException|"
+    r"SlowDown|Service ?Unavailable|AWSStatus50\d|AWSServiceThrottled|"
+    r"AWS Error (?:NETWORK|SLOW_DOWN|SERVICE_UNAVAILABLE|REQUEST_TIMEOUT|INTERNAL_FAILURE)"
 )
 _GONE: Final = re.compile(r"FILE_NOT_EXIST|FileNotFoundException|File does not exist")
 
@@ -29,7 +38,7 @@ def explained(error: Exception) -> NightshelfError | None:
     ours = _OURS.search(text)
     if ours:
         # Raised in a task: Spark tells it as the last line of a Python traceback.
-        return DataQualityError(ours[1])
+        return told_elsewhere(ours[1], ours[2])
     if _CONCURRENT.search(text):
         return RetryLaterError(
             f"another writer changed the same table meanwhile; run again ({_first_line(text)})"

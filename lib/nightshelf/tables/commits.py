@@ -23,6 +23,8 @@ ANY_ROWS: Final = ("DELETE", "UPDATE")
 
 ROWS_BY_DAY: Final = "rows_by_day"
 """In a manifest: the rows of each day, where the commits that told them are gone."""
+LENGTH: Final = "k"
+"""In a manifest: how long the lists of the day may be."""
 
 _NO_TELLING: Final = date.min.isoformat()
 
@@ -86,19 +88,20 @@ class Commits:
         made = (c.version for c in self if c.manifest.get("run_id") == run_id)
         return next(made, None)
 
-    def rows_by_day(self) -> dict[date, int]:
+    def rows_by_day(self, k: int | None = None) -> dict[date, int]:
         """The rows that were published last for each day that was published by itself.
 
-        Of days before a user was erased: the rows that were left of each.
+        Of days before a user was erased: the rows that were left of each. k: without the days
+        whose commits tell that their lists were of another length.
         """
-        rows: dict[date, int] = {}
+        rows: dict[date, tuple[int, int | None]] = {}
         for commit in self:
             told = commit.manifest
             for day, n in told.get(ROWS_BY_DAY, {}).items():
-                rows.setdefault(date.fromisoformat(day), n)
+                rows.setdefault(date.fromisoformat(day), (n, None))
             if told and told["ds"] == told["since"]:
-                rows.setdefault(date.fromisoformat(told["ds"]), told["rows"])
-        return rows
+                rows.setdefault(date.fromisoformat(told["ds"]), (told["rows"], told.get(LENGTH)))
+        return {day: n for day, (n, own) in rows.items() if k is None or own in (None, k)}
 
     def first_day_changed(self, after: int, until: int) -> date | None:
         """The first day that commits between two versions may have changed; None: no day.
