@@ -98,7 +98,7 @@ def test_ratings_count_from_the_threshold_on(frame: Frame) -> None:
     assert weights(frame, rows).keys() == {("u", i) for i in "abcd"}
 
 
-@pytest.mark.parametrize("half_life_days", [None, 3.0])
+@pytest.mark.parametrize("half_life_days", [pytest.param(None, marks=pytest.mark.long), 3.0])
 def test_files_give_what_rows_give(
     spark: SparkSession, frame: Frame, tmp_path: Path, half_life_days: float | None
 ) -> None:

@@ -107,11 +107,12 @@ def test_the_plan_follows_what_was_measured(
     ("pairs", "expected"),
     [
         ([], {}),
-        ([("u", "a", 1.0)], {}),
+        pytest.param([("u", "a", 1.0)], {}, marks=pytest.mark.long),
         ([("u", "a", 1.0), ("v", "a", 1.0)], {}),
-        (
+        pytest.param(
             [("u", "a", 1.0), ("u", "b", 3.0)],
             {"a": [("b", 1.0, 1)], "b": [("a", 1.0, 1)]},
+            marks=pytest.mark.long,
         ),
         (
             [("u", "x" * 1000, 1.0), ("u", "9007199254740993", 1.0)],

@@ -84,7 +84,7 @@ def test_a_literal_case(frame: Frame) -> None:
     assert [item for item, _ in lists["cat"]] == ["pan", "pot"]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_equals_brute_force(frame: Frame, seed: int) -> None:
     pairs = random_pairs(seed, users=40, items=25, n=300)
     likeness = Likeness(k=7, max_users_per_item=1_000, damping=3.0)
@@ -99,6 +99,7 @@ def test_equals_brute_force(frame: Frame, seed: int) -> None:
         assert dict(scores) == pytest.approx(dict(items[user]), rel=1e-8)
 
 
+@pytest.mark.long
 def test_parts_change_nothing(frame: Frame) -> None:
     pairs = random_pairs(3, users=30, items=20, n=200)
     likeness = Likeness(k=3, max_users_per_item=4)

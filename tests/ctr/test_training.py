@@ -250,6 +250,7 @@ def test_progress_is_told(data: Path, tmp_path: Path) -> None:
     assert told["seconds_left"] == 0
 
 
+@pytest.mark.long
 def test_memory_stays_flat_over_ten_epochs(tmp_path: Path) -> None:
     data = training_set(tmp_path / "samples", rows=60_000, groups=6)
     training = Training(Folder(str(data)), Folder(str(tmp_path / "out")), SETTINGS, Alone())

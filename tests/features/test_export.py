@@ -53,6 +53,7 @@ def test_fewer_rows_than_ranks_are_refused(rows: int, ranks: int) -> None:
         deal("valid", rows, 10, ranks)
 
 
+@pytest.mark.long
 def test_rows_are_dealt_by_a_hash_whatever_the_partitions(spark: SparkSession) -> None:
     rows = shop.samples(spark, 50)
     places = ("split", "row_group", "place")
@@ -126,6 +127,7 @@ def test_the_position_is_known_by_its_field(
 KINDS = {pa.int32(): "int", pa.int64(): "bigint", pa.float32(): "float"}
 
 
+@pytest.mark.long
 def test_the_same_samples_make_the_same_files(
     spark: SparkSession, tmp_path: Path, rows: shop.DataFrame
 ) -> None:

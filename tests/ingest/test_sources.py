@@ -35,6 +35,7 @@ def test_every_format(spark: SparkSession, tmp_path: Path, form: str) -> None:
     assert all(r["_source_file"].startswith("part-") for r in frame.collect())
 
 
+@pytest.mark.long
 def test_a_hive_table(spark: SparkSession, tmp_path: Path) -> None:
     spark.sql("CREATE DATABASE IF NOT EXISTS shop")
     spark.sql(ROWS).write.mode("overwrite").format("parquet").saveAsTable("shop.log")

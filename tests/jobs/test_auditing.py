@@ -33,6 +33,7 @@ def test_lists_that_break_a_limit_leave_readers_what_they_have(
     assert set(figures) == {"users_covered", "fallback", "catalogue_coverage", "overlap"}
 
 
+@pytest.mark.long
 def test_a_day_of_much_fewer_neighbours_is_held_back(invoke: Invoke, nights: Shop) -> None:
     """Three days of usual size, then one of a source that delivered a tenth."""
     conf = (*PLAIN, "--conf-file", nights.conf)

@@ -194,6 +194,7 @@ def test_readers_have_the_lists_of_an_earlier_day_again(
     assert nights.store.digest(SERVING_RECOMMENDATIONS) == new
 
 
+@pytest.mark.long
 def test_a_day_that_cannot_be_rolled_back_to(invoke: Invoke, nights: Shop) -> None:
     conf = ("--conf-file", nights.conf)
     before = nights.store.version(SERVING_RECOMMENDATIONS)

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import pytest
+
 from nightshelf.tables import SILVER_ITEMS
 from nightshelf.tables.as_of import items_as_of
 from tests.jobs.conftest import Invoke, Shop, night
@@ -16,6 +18,7 @@ def on_sale(shop: Shop, day: int) -> set[str]:
     return {row["item_id"] for row in items.where("available").collect()}
 
 
+@pytest.mark.long
 def test_an_item_that_the_catalogue_drops_is_delisted(invoke: Invoke, shop: Shop) -> None:
     shop.configure(sources=CATALOGUE)
     items = shop.folder / "items.csv"

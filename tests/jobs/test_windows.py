@@ -26,6 +26,7 @@ def events_by_day(shop: Shop) -> dict[int, int]:
     return {row["ds"].day: row["count"] for row in rows}
 
 
+@pytest.mark.long
 def test_days_of_missed_nights_are_ingested_by_the_next(invoke: Invoke, shop: Shop) -> None:
     shop.configure(WINDOW_OF_ONE)
     night(invoke, shop, "2026-11-22", "ingest")
@@ -95,6 +96,7 @@ def test_what_a_source_told_stays_though_another_began_later(invoke: Invoke, sho
     assert events_by_day(shop) == {22: 10, 23: 10, 24: 11}
 
 
+@pytest.mark.long
 def test_columns_are_held_against_the_nearest_night_that_is_told(
     invoke: Invoke, shop: Shop
 ) -> None:

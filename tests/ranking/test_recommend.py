@@ -145,6 +145,7 @@ def test_what_similar_users_want_is_added(frame: Frame) -> None:
     assert "user_cf" not in {row["source"] for row in alone["ann"]}
 
 
+@pytest.mark.long
 def test_a_reason_falls_back_to_the_id_of_an_untitled_item(frame: Frame) -> None:
     log = [*LOG, ("bob", "tie", "cart", 0)]
     near = [("tie", 1, "pot", 0.9, 4)]
@@ -169,7 +170,14 @@ def test_popular_counts_users_once_and_follows_the_same_rules(frame: Frame) -> N
     assert items_of(found["cat"]) == ["pan", "mug", "pot"]
 
 
-@pytest.mark.parametrize(("half_life", "first"), [(1.0, "mug"), (7.0, "pan"), (None, "pan")])
+@pytest.mark.parametrize(
+    ("half_life", "first"),
+    [
+        (1.0, "mug"),
+        pytest.param(7.0, "pan", marks=pytest.mark.long),
+        pytest.param(None, "pan", marks=pytest.mark.long),
+    ],
+)
 def test_trends_fade_by_their_half_life(frame: Frame, half_life: float | None, first: str) -> None:
     log = [("ann", "pan", "purchase", 5), ("bob", "mug", "click", 0)]
     config = rules(k=3, trending_half_life_days=half_life)
@@ -185,6 +193,7 @@ def test_what_nobody_wanted_lately_is_no_trend(frame: Frame) -> None:
     assert new[0]["reason"] == "A favourite of our shoppers"
 
 
+@pytest.mark.long
 def test_tastes_so_old_that_nothing_is_left_of_them_are_none(frame: Frame) -> None:
     log = [("ann", "mug", "click", 1_000), ("ann", "pan", "click", 1_001)]
     config = rules(k=3, half_life_days=30.0, trending_half_life_days=30.0)

@@ -85,7 +85,10 @@ def test_the_rows_of_each_day_are_told_after_the_past_is_gone(
 LONG = "https://shop.example/customers/"  # 31 letters, of the 32 that Delta keeps
 
 
-@pytest.mark.parametrize(("item", "other"), [('a"ü', "b"), (f"{LONG}12", f"{LONG}22")])
+@pytest.mark.parametrize(
+    ("item", "other"),
+    [pytest.param('a"ü', "b", marks=pytest.mark.long), (f"{LONG}12", f"{LONG}22")],
+)
 def test_the_log_tells_of_smallest_and_largest_values(
     spark: SparkSession, store: Store, item: str, other: str
 ) -> None:
