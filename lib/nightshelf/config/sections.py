@@ -105,8 +105,8 @@ class PrivacyConfig(Section):
     )
     accept_lost_erasures: bool = Field(
         False,
-        description="goes on with it after users were erased, who are back unless they were erased "
-        "again under it",
+        description="goes on with a new key where users were erased, who are back unless they "
+        "were erased again under it",
     )
 
 
