@@ -11,6 +11,7 @@ from nightshelf.report.page import Page, Section, Shopper, rendered
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
     OPS_ERASED_USERS,
+    QUARANTINE_EVENTS,
     SERVING_RECOMMENDATIONS,
     SILVER_EVENTS,
 )
@@ -22,9 +23,10 @@ ALL = ("--set", "ingest.quarantine_limit=0.5")
 
 @pytest.fixture
 def known(invoke: Invoke, nights: Shop) -> Shop:
-    """The shop after two nights, where a refused row tells of the user, too, and a report."""
+    """The shop after two nights, where refused rows tell of the user, too, and a report."""
     log = nights.folder / "log" / "2026-11-24.csv"
-    log.write_text(log.read_text() + f"{WHO},i1,no such type,2026-11-24 12:00:00,9.5\n")
+    refused = f"{WHO},i1,no such type,2026-11-24 12:00:00,9.5\nnot a user,{WHO}\n"
+    log.write_text(log.read_text() + refused)
     told = ("--conf-file", nights.conf, "--ds", "2026-11-24", *ALL)
     assert invoke("ingest", *told).code == 0
     pages = nights.folder / "warehouse" / "report"
@@ -52,6 +54,8 @@ def holders(shop: Shop) -> set[str]:
 
 @pytest.mark.long
 def test_nothing_of_an_erased_user_is_left(invoke: Invoke, known: Shop) -> None:
+    kept_once = ("malformed", "24.json", f'{{"_corrupt_record":"[{WHO}"}}', date(2026, 11, 24))
+    known.store.append_row(kept_once, QUARANTINE_EVENTS)
     before = holders(known)
     assert {Path(name).parts[:2] for name in before} >= {
         ("silver", "events"), ("quarantine", "events"),
@@ -69,7 +73,7 @@ def test_nothing_of_an_erased_user_is_left(invoke: Invoke, known: Shop) -> None:
     assert WHO not in str(ended.lines) + ended.out
     step = next(line for line in ended.lines if line["event"] == "step")
     assert (step["rows_left"], step["user"]) == (0, digest_of(WHO)[:12])
-    assert step["rows_removed"] >= 3 + 1 + 2 * 2 + 2
+    assert step["rows_removed"] >= 3 + 1 + 1 + 2 * 2 + 2
     assert known.store.read(SERVING_RECOMMENDATIONS).count() == others
     pages = known.folder / "warehouse" / "report"
     assert [page.name for page in pages.glob("*.html")] == ["2026-11-23.html"]
