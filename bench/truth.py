@@ -10,6 +10,7 @@ dearer an item, the less should the sensitive see it.
 """
 
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from deltalake import DeltaTable
 from lists import by_system
 from report import ROOT, write
 
-CONF = ("--conf-file", str(ROOT / "conf" / "local.yaml"))
+from nightshelf.config import load
+
+CONF = ROOT / "conf" / "local.yaml"
 K, FIRST = 20, 5
 PAIRS = """
 CREATE TABLE pairs AS
@@ -82,8 +85,10 @@ def figures(root: Path, versions: dict[str, int]) -> dict[str, dict[str, float]]
 
 def main() -> None:
     """Runs the night, asks the truth, writes."""
+    shop = load(CONF).simulate
+    ds = shop.start + timedelta(days=shop.days - 1)
     with tempfile.TemporaryDirectory() as folder:
-        versions, _ = by_system(Path(folder), (), CONF)
+        versions, _ = by_system(Path(folder), (), ("--conf-file", str(CONF), "--ds", str(ds)))
         told = figures(Path(folder), versions)
     print(write("truth", {"k": K, "first": FIRST, "systems": told}).read_text())
 
