@@ -29,7 +29,6 @@ SETTINGS = Settings(
     epochs=4,
     patience=4,
     learning_rate=0.03,
-    schedule="plateau",
     averaged_epochs=2,
     checkpoint_steps=7,
 )
