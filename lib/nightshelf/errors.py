@@ -40,6 +40,12 @@ class RetryLaterError(NightshelfError):
     exit_code = 75
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, or its kind where it says nothing."""
+    told = str(error).strip()
+    return told.splitlines()[0].rstrip() if told else type(error).__name__
+
+
 def told_elsewhere(kind: str, message: str) -> NightshelfError:
     """The error that another process told by the name of its class and what it says."""
     kinds = {found.__name__: found for found in NightshelfError.__subclasses__()}

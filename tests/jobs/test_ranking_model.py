@@ -59,8 +59,7 @@ def test_a_model_of_other_texts_does_not_rank(
     monkeypatch.setattr(two_towers, "TwoTowers", SimpleNamespace(of=lambda *_: made))
     warned: list[str] = []
     log = SimpleNamespace(warning=lambda _, why: warned.append(why))
-    for job in (ranking_model, two_towers):
-        monkeypatch.setattr(job, "logger", lambda: log)
+    monkeypatch.setattr(ranking_model, "logger", lambda: log)
     night = a_night(spark, "text")
     assert ranking_model.ranking_model(night) is two_towers.two_towers(night) is made
     assert not warned

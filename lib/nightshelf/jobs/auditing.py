@@ -11,6 +11,7 @@ from nightshelf.ranking.audits import broken, change_figures, list_figures, rows
 from nightshelf.ranking.recommend import Ingredients
 from nightshelf.runs import Run
 from nightshelf.tables import GOLD_RECOMMENDATIONS, Check, Table
+from nightshelf.tables.commits import Commits
 
 
 def steady(run: Run, table: Table, k: int) -> Check:
@@ -20,7 +21,7 @@ def steady(run: Run, table: Table, k: int) -> Check:
     """
 
     def check(_: DataFrame, rows: int) -> Mapping[str, float]:
-        return _passed(run, table, _rows_share(run, table, k, rows))
+        return _passed(run, table, _rows_share(run, run.store.commits(table), k, rows))
 
     return check
 
@@ -30,9 +31,10 @@ def lists_as_usual(run: Run, made: Ingredients) -> Check:
 
     def check(staged: DataFrame, rows: int) -> Mapping[str, float]:
         table, yesterday = GOLD_RECOMMENDATIONS, run.ds - timedelta(days=1)
-        figures = _rows_share(run, table, run.config.recommend.k, rows)
+        commits = run.store.commits(table)
+        figures = _rows_share(run, commits, run.config.recommend.k, rows)
         figures |= list_figures(staged, made.shop.users, made.catalogue.select(ITEM))
-        if yesterday in run.store.commits(table).rows_by_day():
+        if yesterday in commits.rows_by_day():
             before = run.read(table, on=yesterday)
             figures |= change_figures(staged, before, run.config.audits.overlap_users)
         return _passed(run, table, figures)
@@ -40,9 +42,9 @@ def lists_as_usual(run: Run, made: Ingredients) -> Check:
     return check
 
 
-def _rows_share(run: Run, table: Table, k: int, rows: int) -> dict[str, float]:
+def _rows_share(run: Run, commits: Commits, k: int, rows: int) -> dict[str, float]:
     """Beside the days of `audits.days` before ds that had rows, of lists as long."""
-    days = run.store.commits(table).rows_by_day(k)
+    days = commits.rows_by_day(k)
     first = run.ds - timedelta(days=run.config.audits.days)
     return rows_share(rows, [n for day, n in days.items() if first <= day < run.ds and n])
 

@@ -1,5 +1,7 @@
 """The ranking model of a run: how it is trained, what it is called, which one ranks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Final
 
@@ -62,18 +64,30 @@ def ranking_model(run: Run, day: date | None = None) -> RankingModel | None:
     None, with a warning that says why, where the blend has to. Raises RetryLaterError where
     storage fails: the same lists come of a later try.
     """
-    try:
+    with or_without("the lists are ranked without a model"):
         found = model_in_use(run, RANKER, day) if run.config.ctr.enabled else None
         if found is None:
             return None
         model = RankingModel.of(*found, run.config.recommend.precision)
         check_features(run, model.encoding)
         return model
+    return None
+
+
+@contextmanager
+def or_without(
+    event: str, errors: tuple[type[Exception], ...] = (NightshelfError,)
+) -> Iterator[None]:
+    """Leaves the block where a model cannot be used, with a warning that says why.
+
+    errors: what tells so. Raises RetryLaterError where storage fails.
+    """
+    try:
+        yield
     except RetryLaterError:
         raise
-    except NightshelfError as error:
-        logger().warning("the lists are ranked without a model", why=str(error))
-        return None
+    except errors as error:
+        logger().warning(event, why=str(error))
 
 
 def check_features(run: Run, encoding: Encoding) -> None:

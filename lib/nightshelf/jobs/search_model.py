@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from nightshelf.errors import NightshelfError, RetryLaterError
+from nightshelf.errors import NightshelfError
 from nightshelf.jobs import ranking_model as model
 from nightshelf.ranking.registry import BI, CROSS, Kind
 from nightshelf.runs import Run
-from nightshelf.runs.logs import logger
 from nightshelf.text.judge import JudgeLoader
 
 KINDS: Final[dict[str, Kind]] = {"cross": CROSS, "bi": BI}
@@ -25,7 +24,7 @@ def search_judge(run: Run) -> tuple[str, JudgeLoader] | None:
     config = run.config.text_training
     if not config.enabled or not run.config.search.rerank:
         return None
-    try:
+    with model.or_without("search results are not judged again", (NightshelfError, OSError)):
         found = model.model_in_use(run, CROSS)
         if found is None:
             return None
@@ -35,9 +34,5 @@ def search_judge(run: Run) -> tuple[str, JudgeLoader] | None:
         )
         loader.prepare()
         loader()  # read once to be sure of it
-    except RetryLaterError:
-        raise
-    except (NightshelfError, OSError) as error:
-        logger().warning("search results are not judged again", why=str(error))
-        return None
-    return model_id, loader
+        return model_id, loader
+    return None

@@ -6,13 +6,11 @@ from typing import Final
 from nightshelf.config import config_hash
 from nightshelf.ctr.architecture import Architecture
 from nightshelf.ctr.settings import Settings
-from nightshelf.errors import NightshelfError, RetryLaterError
 from nightshelf.features.encoding import Encoding
 from nightshelf.jobs import ranking_model as model
 from nightshelf.ranking.registry import TWO_TOWER
 from nightshelf.ranking.towers import TwoTowers
 from nightshelf.runs import Run
-from nightshelf.runs.logs import logger
 
 KEYS: Final = (*model.KEYS, "towers")
 """What of the configuration the towers depend on."""
@@ -65,15 +63,11 @@ def two_towers(run: Run) -> TwoTowers | None:
     config = run.config
     if not (config.towers.enabled and config.recommend.two_tower_weight):
         return None
-    try:
+    with model.or_without("the lists have no candidates of two towers"):
         found = model.model_in_use(run, TWO_TOWER)
         if found is None:
             return None
         towers = TwoTowers.of(*found)
         model.check_features(run, towers.encoding)
         return towers
-    except RetryLaterError:
-        raise
-    except NightshelfError as error:
-        logger().warning("the lists have no candidates of two towers", why=str(error))
-        return None
+    return None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pyspark.sql import SparkSession
 
-from nightshelf.errors import NightshelfError, RetryLaterError, told_elsewhere
+from nightshelf.errors import NightshelfError, RetryLaterError, first_line, told_elsewhere
 from nightshelf.learning import progress
 from nightshelf.learning.distributed import on_spark
 from nightshelf.learning.rank import FAILURE, Work, as_rank
@@ -51,11 +51,11 @@ class Launch:
             try:
                 found = self._attempt()
             except RetryLaterError as error:  # storage may do as asked the next time
-                why = _first_line(error)
+                why = first_line(error)
             except NightshelfError:
                 raise
             except Exception as error:  # Horovod and Spark raise plain ones for a lost rank
-                why = _first_line(error)
+                why = first_line(error)
             if why is None:
                 return found
             if attempt < self.restarts:
@@ -142,8 +142,3 @@ def _unless_spark(told: threading.ExceptHookArgs) -> None:
     """Horovod's own thread says on the screen what `run` raises anyway."""
     if told.thread is None or "run_spark" not in told.thread.name:
         threading.__excepthook__(told)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nightshelf.errors import ConfigError, RetryLaterError
+from nightshelf.errors import ConfigError, RetryLaterError, first_line
 
 _HDFS: Final = "hdfs"
 _S3: Final = ("s3a", "s3n")
@@ -113,9 +113,9 @@ class Folder:
         except FileNotFoundError:
             raise
         except (OSError, RuntimeError) as error:  # hdfs-native tells most by the second
-            told = next(iter(str(error).splitlines()), type(error).__name__)
             where = f"{self.uri.rstrip('/')}/{name}".rstrip("/")
-            raise RetryLaterError(f"{where}: storage failed; run again ({told})") from error
+            told = f"{where}: storage failed; run again ({first_line(error)})"
+            raise RetryLaterError(told) from error
 
 
 def checksum(content: bytes) -> str:

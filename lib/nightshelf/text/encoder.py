@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nightshelf.errors import ConfigError
+from nightshelf.errors import ConfigError, first_line
 from nightshelf.text.batches import Batch, Tokenizer, batches
-from nightshelf.text.weights import first_line
 
 Singles = NDArray[np.float32]
 States = Callable[[Batch], torch.Tensor]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlparse
 
-from nightshelf.errors import ConfigError
+from nightshelf.errors import ConfigError, first_line
 from nightshelf.learning.storage import Folder
 
 LSA: Final = "lsa"
@@ -98,12 +98,6 @@ def fingerprint(folder: Path) -> str:
         with (folder / name).open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, or its kind where it says nothing."""
-    told = str(error).strip()
-    return told.splitlines()[0] if told else type(error).__name__
 
 
 def _package(model: str) -> Path | None:
