@@ -4,6 +4,7 @@ Codes follow sysexits.h: 64 usage, 65 data, 66 no input, 70 software, 75 tempora
 message is one line: what is wrong, where, what was expected, what was found, what to do next.
 """
 
+import re
 from typing import ClassVar, Final
 
 EXIT_OK: Final = 0
@@ -38,6 +39,21 @@ class RetryLaterError(NightshelfError):
     """Trying again later may work: a lock is held, or storage failed for a moment."""
 
     exit_code = 75
+
+
+_REFUSED: Final = re.compile(
+    r"ACCESS_DENIED|Access ?Denied|AccessControlException|Permission ?denied|InvalidAccessKeyId"
+)
+
+
+def refused_access(error: BaseException, where: str = "storage") -> ConfigError | None:
+    """What to tell where storage answers that this user may not; None for any other failure."""
+    if not isinstance(error, PermissionError) and not _REFUSED.search(str(error)):
+        return None
+    return ConfigError(
+        f"{where}: access is refused; give the job's user the right, or set other credentials "
+        f"({first_line(error)[:200]})"
+    )
 
 
 def first_line(error: BaseException) -> str:

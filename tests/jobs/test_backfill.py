@@ -1,5 +1,7 @@
 """A job for each day of a range: stopped by a bad day, going on after it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from nightshelf.tables import ITEM_NEIGHBOURS, OPS_JOB_RUNS
@@ -51,6 +53,9 @@ def test_a_range_that_is_none(invoke: Invoke, shop: Shop) -> None:
 
     backwards = error("--job", "ingest", "--ds-from", "2026-11-24", "--ds-to", "2026-11-22")
     assert backwards.endswith("the first day is after the last")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    to_come = error("--job", "ingest", "--ds-from", "2026-11-24", "--ds-to", today)
+    assert to_come.startswith(f"--ds-to {today}: that day is not over (UTC)")
     assert error("--job", "ingest", "--ds-to", "2026-11-22").startswith("--ds-from is missing")
     assert error(*RANGE).startswith("--job is missing: expected one of nightly, simulate_shop")
     assert error("--job", "ingest", *RANGE, "--ds", "2026-11-22").endswith("leave --ds out")

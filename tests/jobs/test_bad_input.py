@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS
+from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS
 from tests.jobs.conftest import Invoke, Shop, night
 
+USERS = """
+  users:
+    {format: csv, path: users.csv, options: {header: true}, columns: {user_id: user},
+     attributes: [plan]}
+"""
 DS = ("--ds", "2026-11-24")
 
 
@@ -157,6 +162,8 @@ def test_pseudonyms_hide_every_raw_id(
         "secret-bob,i2",
         "i1,secret-ann,1,click,2026-11-24 10:00:00,1",
     )
+    shop.configure(sources=USERS)
+    (shop.folder / "users.csv").write_text("user,plan\nsecret-ann,gold\ngold,secret-bob,2026\n")
     options = ("--set", "privacy.pseudonymise=true", "--set", "ingest.quarantine_limit=1.0")
     refused = invoke("ingest", "--conf-file", shop.conf, *DS, *options)
     assert refused.code == 64
@@ -177,10 +184,28 @@ def test_pseudonyms_hide_every_raw_id(
         for path in (shop.folder / "warehouse").rglob("*")
         if path.is_file()
     )
-    for table in (SILVER_EVENTS, QUARANTINE_EVENTS, SILVER_ITEMS):
+    for table in (SILVER_EVENTS, QUARANTINE_EVENTS, SILVER_ITEMS, SILVER_USERS):
         told += str(shop.store.read(table).collect())
     assert "secret-" not in told
     assert key not in told
+
+
+def test_malformed_rows_of_users_are_left_out_up_to_a_limit(invoke: Invoke, shop: Shop) -> None:
+    shop.configure(sources=USERS)
+    users = shop.folder / "users.csv"
+    users.write_text("user,plan\n" + "".join(f"u{n},gold\n" for n in range(39)) + "x,u40,basic\n")
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 0
+    [warning] = [line["event"] for line in ended.lines if line["level"] == "warning"]
+    assert warning == "users: 1 of 40 rows are malformed, and left out"
+    assert shop.store.read(SILVER_USERS).count() == 39
+    with users.open("a") as file:
+        file.write("x,u41,basic\nx\n")
+    ended = invoke("ingest", "--conf-file", shop.conf, *DS)
+    assert ended.code == 65
+    assert ended.error.startswith(
+        "users: 3 of 42 rows (7.1%) are malformed, over the limit of 5.0%"
+    )
 
 
 def test_no_key_is_needed_without_pseudonyms(

@@ -57,6 +57,25 @@ def test_storage_that_fails_may_be_asked_again(
         use(Folder("s3a://shop/w"))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied"),
+        OSError("When getting information for key 'a': AWS Error ACCESS_DENIED during HeadObject"),
+    ],
+)
+def test_storage_that_refuses_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    class Closed:
+        def __getattr__(self, _: str) -> object:
+            raise error
+
+    monkeypatch.setattr(storage, "_opened", lambda _: (Closed(), "/w"))
+    with pytest.raises(ConfigError, match=r"^s3a://shop/w/a: access is refused; give the job's"):
+        Folder("s3a://shop/w").read("a")
+
+
 def test_a_file_that_is_not_there_is_no_failure(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     for use in (folder.read, folder.open):

@@ -42,6 +42,18 @@ from nightshelf.runs.failures import explained
             75,
             "s3a://shop/models: run again",
         ),
+        (
+            "org.apache.hadoop.security.AccessControlException: Permission denied: user=airflow, "
+            'access=READ, inode="/shop":hdfs:hdfs:drwx------',
+            64,
+            "storage: access is refused; give the job's user the right",
+        ),
+        (
+            "java.nio.file.AccessDeniedException: s3a://shop/a.gz: getFileStatus on s3a://shop/a.gz"
+            ": software.amazon.awssdk.services.s3.model.S3Exception: (Status Code: 403)",
+            64,
+            "storage: access is refused; give the job's user the right",
+        ),
         ("java.net.ConnectException: Call to nn:8020 failed", 75, "storage did not answer"),
         (
             "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file s3a://log/a.gz.\n"
@@ -86,7 +98,7 @@ def test_storage_that_does_not_answer_for_a_moment_is_asked_again(raised: str) -
     assert error.exit_code == 75
 
 
-@pytest.mark.parametrize("raised", ["AWS Error ACCESS_DENIED during GetObject", "Not found"])
+@pytest.mark.parametrize("raised", ["AWS Error INVALID_ELEMENT during GetObject", "Not found"])
 def test_what_would_be_the_same_again_is_not_asked_again(raised: str) -> None:
     assert explained(RuntimeError(raised)) is None
 

@@ -49,7 +49,8 @@ def check_refused(refused: Mapping[str, int], read: int, config: IngestConfig) -
     if not read:
         return
     for reason, limit in config.quarantine_limits.items():
-        _check(reason, refused.get(reason, 0), read, limit, f"ingest.quarantine_limits.{reason}")
+        rows, key = refused.get(reason, 0), f"ingest.quarantine_limits.{reason}"
+        _check("events", reason, rows, read, limit, key)
     others = {
         reason: rows
         for reason, rows in refused.items()
@@ -57,13 +58,22 @@ def check_refused(refused: Mapping[str, int], read: int, config: IngestConfig) -
     }
     worst = ", ".join(f"{r} {n:,}" for r, n in sorted(others.items(), key=lambda x: -x[1])[:3])
     faulty = sum(others.values())
-    _check(f"faulty ({worst})", faulty, read, config.quarantine_limit, "ingest.quarantine_limit")
+    limit, key = config.quarantine_limit, "ingest.quarantine_limit"
+    _check("events", f"faulty ({worst})", faulty, read, limit, key)
 
 
-def _check(what: str, rows: int, read: int, limit: float, key: str) -> None:
+def check_unread(kind: str, unread: int, read: int, config: IngestConfig) -> None:
+    """Raises DataQualityError where more rows of a kind than the limit lets pass are malformed."""
+    own = "malformed" in config.quarantine_limits
+    limit = config.quarantine_limits["malformed"] if own else config.quarantine_limit
+    key = "ingest.quarantine_limits.malformed" if own else "ingest.quarantine_limit"
+    _check(kind, "malformed", unread, read, limit, key)
+
+
+def _check(kind: str, what: str, rows: int, read: int, limit: float, key: str) -> None:
     if rows > limit * read:
         raise DataQualityError(
-            f"events: {rows:,} of {read:,} rows ({rows / read:.1%}) are {what}, over the limit of "
+            f"{kind}: {rows:,} of {read:,} rows ({rows / read:.1%}) are {what}, over the limit of "
             f"{limit:.1%}; nothing was published; look at the source, or raise {key}"
         )
 

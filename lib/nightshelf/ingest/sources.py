@@ -1,7 +1,7 @@
 """Reads the files and tables that `sources` describes, row for row as they are."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -43,7 +43,26 @@ class Reader:
     until: date
 
     def each(self, sources: Sequence[S], kind: str) -> Iterator[tuple[S, DataFrame]]:
-        """Each of the sources of `sources.<kind>` with its rows, as `read` reads them."""
+        """Each of the sources of `sources.<kind>` with those of its rows that can be read.
+
+        Of one that cannot, no field is known to be what it says: an id may stand in any.
+        """
+        for source, rows in self._all(sources, kind):
+            yield source, rows.where(F.col(CORRUPT).isNull()) if CORRUPT in rows.columns else rows
+
+    def unread(self, sources: Sequence[S], kind: str) -> tuple[int, int]:
+        """How many rows of `sources.<kind>` cannot be read, and of how many; of text files only."""
+        unread = read = 0
+        for source, rows in self._all(sources, kind):
+            if CORRUPT in rows.columns:
+                # Spark refuses to look at that column alone.
+                another = _named_column(column_names(source.columns.values())[0])
+                malformed = F.count_if(F.col(CORRUPT).isNotNull())
+                [told] = rows.agg(malformed, F.count(F.lit(1)), F.count(another)).collect()
+                unread, read = unread + told[0], read + told[1]
+        return unread, read
+
+    def _all(self, sources: Sequence[S], kind: str) -> Iterator[tuple[S, DataFrame]]:
         for place in range(len(sources)):
             source: S = sources[place]  # whose type enumerate would lose
             more: Sequence[str] = () if isinstance(source, ReviewSource) else source.attributes
@@ -150,6 +169,8 @@ class Reader:
             has_header = options.get("header") == "true"
             header = files.first_line(path, options.get("encoding", "UTF-8")) if has_header else ""
             groups.setdefault(header, []).append(path)
+        # A parser that skips the columns nobody asks for does not see that a row has too many.
+        asked = {"columnNameOfCorruptRecord": CORRUPT, "columnPruning": "false"}
         frames = []
         for group in groups.values():
             columns = self._read("csv", group[:1], options).columns
@@ -159,7 +180,7 @@ class Reader:
             schema = ", ".join(f"`{c.replace('`', '``')}` STRING" for c in [*columns, CORRUPT])
             frames.append(
                 self.spark.read.schema(schema)
-                .options(columnNameOfCorruptRecord=CORRUPT, **options)
+                .options(**options | asked)
                 .csv(group)
                 .withColumns(_file_columns(pattern))
             )
@@ -238,7 +259,7 @@ def _missing_column(name: str, column: str, where: str, found: Sequence[str]) ->
     )
 
 
-def column_names(refs: Sequence[ColumnRef]) -> list[str]:
+def column_names(refs: Iterable[ColumnRef]) -> list[str]:
     """The source columns that the references name, each once, in order."""
     return list(dict.fromkeys(name for ref in refs for name in _named(ref)))
 

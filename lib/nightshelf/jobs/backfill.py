@@ -13,7 +13,7 @@ from nightshelf.jobs.printed import grid
 from nightshelf.runs import Run
 from nightshelf.runs.cli import Arguments, Extra, command, start
 from nightshelf.runs.logs import logger
-from nightshelf.runs.record import Outcome, execute, parse_ds, recorded
+from nightshelf.runs.record import Outcome, execute, last_day_over, parse_ds, recorded
 from nightshelf.runs.run import new_run_id
 
 NIGHTLY: Final = "nightly"
@@ -113,6 +113,8 @@ def _days(extra: Extra) -> list[date]:
     first, last = (_day(extra, "ds_from"), _day(extra, "ds_to"))
     if first > last:
         raise ConfigError(f"--ds-from {first} --ds-to {last}: the first day is after the last")
+    if last > last_day_over():
+        raise ConfigError(f"--ds-to {last}: that day is not over (UTC); expected past days")
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 

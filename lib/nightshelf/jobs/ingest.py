@@ -19,7 +19,13 @@ from nightshelf.ingest.pseudonyms import fingerprint, pseudonymiser
 from nightshelf.ingest.returns import without_returns
 from nightshelf.ingest.reviews import deliver_reviews, usable
 from nightshelf.ingest.sources import DAY, Reader
-from nightshelf.jobs.ingest_gates import check_key, check_refused, check_schemas, few_delisted
+from nightshelf.jobs.ingest_gates import (
+    check_key,
+    check_refused,
+    check_schemas,
+    check_unread,
+    few_delisted,
+)
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
 from nightshelf.tables import (
@@ -156,6 +162,7 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
         kept = judged.where(F.col(cleaning.REASON_CODE).isNull())
         run.publish(catalogue.items_of_events(kept), SILVER_ITEMS, since=first)
         return
+    check_unread(run, reader, sources, "items")
     items = catalogue.deliver_items(reader, sources)
     check: Check | None = None
     if _are_daily(sources):
@@ -181,6 +188,7 @@ def _whole_catalogue(run: Run, items: DataFrame) -> tuple[DataFrame, Check | Non
 def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:
     sources = run.config.sources.users
     if sources:
+        check_unread(run, reader, sources, "users")
         since = first if _are_daily(sources) else run.ds
         users = catalogue.deliver_users(reader, sources, pseudonym).transform(_without_erased(run))
         changed = users.where(F.col(DS) >= F.lit(since)).transform(changes)
@@ -211,9 +219,11 @@ def _are_daily(sources: Sequence[FileSource]) -> bool:
 
 
 def _publish_reviews(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:
-    if not run.config.sources.reviews:
+    sources = run.config.sources.reviews
+    if not sources:
         return
-    told = deliver_reviews(reader, run.config.sources.reviews, pseudonym)
+    check_unread(run, reader, sources, "reviews")
+    told = deliver_reviews(reader, sources, pseudonym)
     told = told.transform(_without_erased(run, F.col(DS)))
     told = told.where(F.col(DS).isNull() | F.col(DS).between(F.lit(first), F.lit(run.ds)))
     read = told.count()

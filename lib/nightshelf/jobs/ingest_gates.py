@@ -1,7 +1,7 @@
 """What has to hold of a delivery before any of it is published."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from nightshelf.errors import ConfigError
 from nightshelf.ingest import cleaning, gate
 from nightshelf.ingest.erased import USER_HASH
 from nightshelf.ingest.events import Delivery
+from nightshelf.ingest.sources import Reader, S
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 from nightshelf.tables import OPS_ERASED_USERS, SILVER_EVENTS, Check
@@ -70,6 +71,17 @@ def check_refused(run: Run, judged: DataFrame) -> None:
     logger().info("events", read=run.rows_in, kept=kept, **refused)
     gate.check_refused(refused, run.rows_in, run.config.ingest)
     _check_day(run, kept_by_day)
+
+
+def check_unread(run: Run, reader: Reader, sources: Sequence[S], kind: str) -> None:
+    """Warns of malformed rows in `sources.<kind>`, which are left out.
+
+    Raises DataQualityError where there are too many of them.
+    """
+    unread, read = reader.unread(sources, kind)
+    if unread:
+        logger().warning(f"{kind}: {unread:,} of {read:,} rows are malformed, and left out")
+    gate.check_unread(kind, unread, read, run.config.ingest)
 
 
 def few_delisted(run: Run, sold: DataFrame) -> Check:

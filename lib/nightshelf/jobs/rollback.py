@@ -1,7 +1,7 @@
 """Rollback: what readers had on an earlier day, or an earlier model, again."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import partial
 
 import click
@@ -12,7 +12,7 @@ from nightshelf.jobs.serving import ROLLED_BACK_FROM, SERVED, newest_day
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import Arguments, command, start
 from nightshelf.runs.logs import logger
-from nightshelf.runs.record import Outcome, execute, parse_ds
+from nightshelf.runs.record import Outcome, execute, last_day_over, parse_ds
 from nightshelf.tables import OPS_MODELS, Table
 
 
@@ -52,11 +52,6 @@ def _again(run: Run, serving: Table, gold: Table) -> bool:
     run.publish(run.read(gold, on=run.ds), serving, about=about)
     logger().info("would be rolled back" if run.dry_run else "rolled back", **told)
     return True
-
-
-def last_day_over() -> date:
-    """Yesterday in UTC, of which the days are."""
-    return datetime.now(UTC).date() - timedelta(days=1)
 
 
 def _nearest_days(run: Run, gold: Table) -> str:

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS, ITEM, MODEL_ID, TEXT, TEXT_HASH, VECTOR
-from nightshelf.errors import NightshelfError
+from nightshelf.errors import ConfigError
 from nightshelf.features.item_features import Texts
 from nightshelf.jobs.features import known_items
 from nightshelf.jobs.reviews import item_praise
@@ -61,7 +61,7 @@ def text_vectors(run: Run) -> Texts | None:
         return None
     try:
         model = text_model(run)
-    except NightshelfError as error:
+    except ConfigError as error:
         logger().warning("the models read no texts", why=str(error))
         return None
     made = known_vectors(run, model, run.ds)

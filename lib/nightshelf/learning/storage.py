@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nightshelf.errors import ConfigError, RetryLaterError, first_line
+from nightshelf.errors import ConfigError, RetryLaterError, first_line, refused_access
 
 _HDFS: Final = "hdfs"
 _S3: Final = ("s3a", "s3n")
@@ -26,8 +26,9 @@ _S3: Final = ("s3a", "s3n")
 class Folder:
     """A folder by its URI, such as `file:///data/warehouse/models/m1` or `hdfs://…`.
 
-    Raises ConfigError where it is used and Arrow knows no such file system, RetryLaterError where
-    the file system gives or takes nothing but would not say either that there is no such file.
+    Raises ConfigError where it is used and Arrow knows no such file system or access is refused,
+    RetryLaterError where the file system gives or takes nothing but would not say either that there
+    is no such file.
     """
 
     uri: str
@@ -114,8 +115,8 @@ class Folder:
             raise
         except (OSError, RuntimeError) as error:  # hdfs-native tells most by the second
             where = f"{self.uri.rstrip('/')}/{name}".rstrip("/")
-            told = f"{where}: storage failed; run again ({first_line(error)})"
-            raise RetryLaterError(told) from error
+            told = RetryLaterError(f"{where}: storage failed; run again ({first_line(error)})")
+            raise refused_access(error, where) or told from error
 
 
 def checksum(content: bytes) -> str:

@@ -7,6 +7,7 @@ from nightshelf.errors import (
     DataQualityError,
     NightshelfError,
     RetryLaterError,
+    refused_access,
     told_elsewhere,
 )
 
@@ -43,6 +44,9 @@ def explained(error: Exception) -> NightshelfError | None:
         return RetryLaterError(
             f"another writer changed the same table meanwhile; run again ({_first_line(text)})"
         )
+    refused = refused_access(error)
+    if refused:
+        return refused
     if _TRANSIENT.search(text):
         return RetryLaterError(f"storage did not answer; run again ({_first_line(text)})")
     unreadable = _UNREADABLE.search(text)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -178,3 +178,8 @@ def parse_ds(text: str, option: str = "--ds") -> date:
             f"{option} {text!r}: expected a real date as YYYY-MM-DD, such as 2026-11-24"
         )
     return found
+
+
+def last_day_over() -> date:
+    """Yesterday in UTC, of which the days are."""
+    return datetime.now(UTC).date() - timedelta(days=1)
