@@ -1,4 +1,4 @@
-"""What the job told of its end decides, and spark-submit's end where it told nothing."""
+"""Parts of the DAGs by themselves, in Airflow's Python: how tasks end, and what runs wait for."""
 
 import json
 import os
@@ -42,17 +42,35 @@ ENDINGS: tuple[tuple[dict[str, Any] | None, str | None, list[Any] | None], ...] 
 )  # fmt: skip
 
 
-def test_what_the_job_told_decides(airflow_python: Path, tmp_path: Path) -> None:
+def printed(python: Path, home: Path, script: str, *arguments: str) -> Any:
+    """What a script of this folder prints, as JSON."""
     environment = {
         **{name: value for name, value in os.environ.items() if "AIRFLOW" not in name},
-        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     }
-    endings = json.dumps([ending[:2] for ending in ENDINGS])
-    script = ROOT / "tests" / "dags" / "ending.py"
+    command = [python, ROOT / "tests" / "dags" / script, ROOT / "airflow_dags", *arguments]
     ended = subprocess.run(
-        [airflow_python, script, ROOT / "airflow_dags", endings],
-        env=environment, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        command, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
     assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout.splitlines()[-1]) == [ending[2] for ending in ENDINGS]
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_what_the_job_told_decides(airflow_python: Path, tmp_path: Path) -> None:
+    """And spark-submit's end where it told nothing."""
+    endings = json.dumps([ending[:2] for ending in ENDINGS])
+    found = printed(airflow_python, tmp_path, "ending.py", endings)
+    assert found == [ending[2] for ending in ENDINGS]
+
+
+def test_weekly_runs_wait_for_the_night_of_their_date(airflow_python: Path, tmp_path: Path) -> None:
+    """But for runs by hand, and those a day late: there may have been no such night."""
+    runs = [("scheduled", 0.0), ("scheduled", 23.9), ("scheduled", 24.1), ("manual", 0.0)]
+    waits, ends, hours = printed(airflow_python, tmp_path, "waiting.py", json.dumps(runs))
+    assert waits == [True, True, False, False]
+    assert ends == [
+        {"allowed": ["success", "failed"], "failed": []},
+        {"allowed": ["success"], "failed": ["failed", "upstream_failed"]},
+    ]
+    assert hours > 24  # a wait ends by being late, not by failing
