@@ -15,10 +15,10 @@ help:  ## Shows this list
 setup:  ## Makes .venv ready; does only what is missing
 	@scripts/setup.sh
 
-nightly: setup  ## Runs a night: [CONF=conf/datasets/X.yaml] [DS=2011-09-30] [SET=item_cf.k=100]
+nightly: setup  ## Runs a night: [CONF=conf/my_shop.yaml] [DS=2011-09-30] [SET=item_cf.k=100]
 	@$(NIGHTLY) $(if $(DS),--ds $(DS))
 
-backtest: setup  ## Runs the night of DS, judges its lists by the events up to UNTIL, reports
+backtest: setup  ## Runs the night of DS, reads events up to UNTIL, judges the lists, reports
 	@test -n "$(DS)" -a -n "$(UNTIL)" || { echo "make backtest: DS and UNTIL are needed, such as DS=2011-08-31 UNTIL=2011-09-30" >&2; exit 64; }
 	@$(NIGHTLY) --ds $(DS) --to recommend
 	@$(PYTHON) jobs/ingest.py $(ARGUMENTS) --ds $(UNTIL)
@@ -44,7 +44,7 @@ test-airflow: setup  ## Runs the DAGs' tests: whole nights by Airflow
 test-cluster: setup  ## Runs the tests on a Spark cluster, an HDFS and a metastore on this machine
 	@$(PYTHON) -m pytest -m cluster
 
-test-faults: setup  ## Runs the fault tests only: real processes, killed
+test-faults: setup  ## Runs the fault tests only: real processes killed, bad input
 	@$(PYTHON) -m pytest -m faults
 
 dist: setup  ## Builds what a cluster is given: dist/ [GPU=no]

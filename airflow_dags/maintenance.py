@@ -1,4 +1,4 @@
-"""Once a week: small files made large, old versions, quarantine and models taken away."""
+"""Once a week: small files made large, old days, versions, quarantine and models taken away."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from nightshelf_tasks import NightshelfJob, shared
 
 with DAG(
     "nightshelf_maintenance",
-    description="OPTIMIZE, VACUUM, and the expiry of quarantine and old models",
+    description="OPTIMIZE, VACUUM, and the expiry of old days, quarantine and models",
     doc_md=(
         "Runs on Saturdays, after the night. What is kept for how long stands in the "
         "configuration's section `maintenance`."

@@ -44,7 +44,7 @@ def parameters(*, k: bool = False) -> dict[str, Param]:
     }  # fmt: skip
     if k:
         told["k"] = Param(
-            None, type=["null", "integer"], minimum=1, maximum=10_000, title="Length of a list",
+            None, type=["null", "integer"], minimum=1, maximum=1_000, title="Length of a list",
             description="recommend.k; empty: as configured.",
         )  # fmt: skip
     return told

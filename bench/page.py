@@ -16,7 +16,8 @@ HEAD = """\
 
 Made by `make bench-page` from the files in [bench/results](../bench/results), each written by the
 command named with it; `make bench` runs them all. Ours and the peers' figures of one table were
-measured in one run on the same cores; peers live in environments of their own, whose versions
+measured in one run on the same cores, but for the quality of click models, whose tables say
+where each was trained; peers live in environments of their own, whose versions
 `bench/peers/*.txt` pin. What each number means, word by word, stands at the head of the script.
 Figures that miss their target are in here like all others.
 """

@@ -33,6 +33,7 @@ SETTINGS = Settings(
     checkpoint_steps=7,
 )
 STALL = 20
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +86,6 @@ def hit(out: Path, rank: int, blow: signal.Signals) -> None:
     os.kill(json.loads((out / f"rank-{rank}.json").read_text())["pid"], blow)
 
 
-@pytest.mark.slow
-@pytest.mark.long
 def test_a_killed_rank_costs_time_and_nothing_else(
     launch: Callable[..., Ended], data: Path, tmp_path: Path
 ) -> None:
@@ -112,8 +111,6 @@ def test_a_killed_rank_costs_time_and_nothing_else(
     assert whole.told["rows"] == alone["rows"] == 4_000
 
 
-@pytest.mark.slow
-@pytest.mark.long
 def test_a_rank_that_hangs_is_given_up(launch: Callable[..., Ended], tmp_path: Path) -> None:
     stopped = tmp_path / "checkpoints" / "step-000000014.json"
     blow = when_there(stopped, lambda: hit(tmp_path, 1, signal.SIGSTOP))
@@ -125,8 +122,6 @@ def test_a_rank_that_hangs_is_given_up(launch: Callable[..., Ended], tmp_path: P
     assert time.monotonic() - began < 4 * STALL
 
 
-@pytest.mark.slow
-@pytest.mark.long
 def test_a_diverging_training_is_no_reason_to_try_again(
     launch: Callable[..., Ended], tmp_path: Path
 ) -> None:

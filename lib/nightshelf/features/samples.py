@@ -120,8 +120,8 @@ def from_events(
     For each positive `negatives` items are drawn, a fixed share in each way: uniformly of the items
     known the day before; by their decayed positives up to the day before; and hard: a neighbour of
     one of the user's newest items as of the day before. Where there is nothing popular, or no
-    neighbour, the draw is uniform. An item that the user had rated or wanted up to that day is not
-    taken and not replaced.
+    neighbour, the draw is uniform. An item that the user has wanted, rated or bought up to that day
+    is not taken and not replaced.
 
     weight: 1 / rate, the rate being how many draws of that (user, item, day) were to be expected,
     by all ways together: positives of the user's day * negatives * (share of uniform draws /

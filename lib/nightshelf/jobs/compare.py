@@ -118,7 +118,9 @@ def _cells(row: dict[str, Any]) -> list[str]:
 def _body(arguments: Arguments) -> Outcome:
     a, b = arguments.extra["a"], arguments.extra["b"]
     if not a or not b:
-        raise ConfigError("--a and --b are needed: two runs; jobs/status.py lists them")
+        raise ConfigError(
+            "--a and --b are needed: two run ids; jobs/status.py tells the newest, ops.job_runs all"
+        )
     if a[:10] != b[:10]:
         raise ConfigError(
             f"--a {a} --b {b}: lists of different days are judged by different events; give two "

@@ -79,7 +79,8 @@ def _body(arguments: Arguments) -> Outcome:
     run_id, step = arguments.extra["past"], arguments.extra["step"] or "recommend"
     if run_id is None:
         raise ConfigError(
-            "--run-id is missing: name the run whose lists to make again; jobs/status.py lists them"
+            "--run-id is missing: name the run whose lists to make again; jobs/status.py tells "
+            "the newest, ops.job_runs all"
         )
     check_day(arguments.ds, run_id, "--run-id")
     # Lists are staged where a rerun of the day would stage its own.

@@ -3,13 +3,16 @@
 import logging
 import sys
 import warnings
+from textwrap import fill
 from typing import Any, Final, Literal
 
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
 Format = Literal["auto", "plain", "json"]
-_HIDDEN_IN_PLAIN: Final = {"level", "timestamp", "run_id", "job", "ds"}
+_HIDDEN_IN_PLAIN: Final = {"level", "timestamp", "run_id", "job", "ds", "event"}
+_STEP: Final = {"step", "status", "rows_in", "rows_out", "seconds", "why"}
+_WIDTH: Final = 100
 
 
 def configure(format: Format, level: str) -> None:
@@ -40,9 +43,7 @@ def logger() -> Any:
 def _plain(_: WrappedLogger, __: str, event: EventDict) -> str:
     if event["event"] == "step":
         return _step_line(event)
-    told = " ".join(
-        f"{k}={_number(v)}" for k, v in event.items() if k not in _HIDDEN_IN_PLAIN | {"event"}
-    )
+    told = _pairs(event)
     level = event["level"]
     prefix = "" if level == "info" else f"{level}: "
     return f"{prefix}{event['event']}{'  ' + told if told else ''}"
@@ -52,10 +53,24 @@ def _step_line(event: EventDict) -> str:
     name = f"{event['step']:<16}"
     if event["status"] == "skipped":
         return f"{name} skipped: {event['why']}"
-    return (
+    line = (
         f"{name} {event['rows_in']:>12,} rows in {event['rows_out']:>12,} rows out "
         f"{event['seconds']:>8.1f} s{'  (dry run)' if event['status'] == 'dry-run' else ''}"
     )
+    indent = " " * (len(name) + 1)
+    told = fill(
+        _pairs({k: v for k, v in event.items() if k not in _STEP}),
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(filter(None, (line, told)))
+
+
+def _pairs(event: EventDict) -> str:
+    return " ".join(f"{k}={_number(v)}" for k, v in event.items() if k not in _HIDDEN_IN_PLAIN)
 
 
 def _number(value: object) -> str:
