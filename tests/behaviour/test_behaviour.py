@@ -14,7 +14,7 @@ from nightshelf.behaviour.funnel import funnel
 from nightshelf.behaviour.placed import placed
 from nightshelf.behaviour.sessions import paths, shapes
 from nightshelf.columns import Transform
-from nightshelf.config import FeedbackConfig
+from nightshelf.config import BehaviourConfig, FeedbackConfig
 from tests.conftest import Frame
 
 EVENTS = (
@@ -163,6 +163,9 @@ def test_interest_drift_by_hand(frame: Frame) -> None:
     assert (told["half"]["frequency"], told["half"]["monetary"]) == (2, None)
 
 
+RULES = BehaviourConfig(basket_least=2, basket_confidence=0.5, basket_rules=10)
+
+
 def test_rules_of_baskets(frame: Frame) -> None:
     events = [
         event(f"u{n}", item, "purchase")
@@ -173,15 +176,15 @@ def test_rules_of_baskets(frame: Frame) -> None:
     assert together.count() == 7  # also that of c alone
     found = {
         (*r["antecedent"], r["consequent"]): (r["baskets"], r["confidence"], r["lift"])
-        for r in rules(together, least=2, confidence=0.5, most=10).collect()
+        for r in rules(together, RULES).collect()
     }
     # b is in 4 of the 7 baskets, c in 4, d in 2.
     assert found["a", "b"] == (4, 1.0, pytest.approx(7 / 4))
     assert found["d", "c"] == (2, 1.0, pytest.approx(7 / 4))
     assert found["c", "d"] == (2, 2 / 4, pytest.approx(2 / 4 / (2 / 7)))
     assert ("a", "c") not in found
-    for least in (5, 8):
-        assert rules(together, least=least, confidence=0.5, most=10).collect() == []
+    for told in ({"basket_least": 5}, {"basket_least": 8}, {"basket_share": 0.6}):
+        assert rules(together, RULES.model_copy(update=told)).collect() == []
 
 
 def test_a_large_order_again_and_again_is_no_billion_sets(frame: Frame) -> None:
@@ -189,6 +192,7 @@ def test_a_large_order_again_and_again_is_no_billion_sets(frame: Frame) -> None:
     usual = [event(f"v{n}", item, "purchase") for n in range(9) for item in ("i28", "i29")]
     together = frame(EVENTS, large + usual).transform(baskets).persist()
     assert {len(r["items"]) for r in together.collect()} == {2, LARGEST}
-    found = rules(together, least=5, confidence=0.5, most=10**6).collect()
+    told = {"basket_least": 5, "basket_rules": 10**6}
+    found = rules(together, RULES.model_copy(update=told)).collect()
     assert max(r["baskets"] for r in found) == 14
     assert {r["consequent"] for r in found} == {f"i{i:02}" for i in [*range(10), 28, 29]}

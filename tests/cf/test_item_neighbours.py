@@ -155,6 +155,15 @@ def test_only_the_proportions_of_weights_matter(frame: Frame, power: int) -> Non
     assert_same(found, brute_force(LITERAL, 2, 1.0, 1))
 
 
+@pytest.mark.parametrize("similarity", ["cosine", "bm25"])
+def test_weights_that_add_up_to_more_than_63_bits(frame: Frame, similarity: Similarity) -> None:
+    pairs = [(f"u{n}", item, 2.0**21) for n in range(5) for item in ("a", "b", "c"[n:])]
+    pairs = [pair for pair in pairs if pair[1]]
+    found = near(frame(PAIRS, pairs), k=2, blocks=1, similarity=similarity)
+    whole = brute_force(pairs, 2, 0.0, 1, similarity=similarity)
+    assert_same(told(found), whole, within=1e-7)
+
+
 def test_weights_of_very_different_sizes(frame: Frame) -> None:
     pairs = [("u", "a", 2.0**-30), ("u", "b", 1000.0), ("v", "b", 2.0**-30), ("v", "c", 0.1)]
     found = told(near(frame(PAIRS, pairs), k=2, blocks=1))

@@ -62,6 +62,18 @@ def test_new_values_are_named_the_most_frequent_first(frame: Frame) -> None:
     assert [(row["value"], row["values"]) for row in same] == [(0.0, [])]
 
 
+def test_a_value_that_only_keys_beyond_the_sample_had_is_not_unseen(frame: Frame) -> None:
+    before = frame(FEATURES, [(f"u{n}", {}, {"c": f"c{n}"}) for n in range(50)])
+    now = frame(FEATURES, [(f"v{n}", {}, {"c": f"c{n}" if n else "new"}) for n in range(50)])
+    rows = now.transform(features_moved("user_features", "user_id", before, 1_000)).collect()
+    [all_of_them] = [row for row in rows if row["measure"] == "unseen"]
+    assert (all_of_them["value"], all_of_them["values"]) == (0.02, ["new"])
+    few = now.transform(features_moved("user_features", "user_id", before, 5)).collect()
+    [some] = [row for row in few if row["measure"] == "unseen"]
+    assert (some["before"], some["now"]) == (5, 5)
+    assert some["value"] in (0.0, 0.2)  # whether v0 is one of the five
+
+
 def test_events_beside_the_median_of_the_days_before(frame: Frame) -> None:
     def day(ago: int, kinds: str) -> list[tuple[str, date]]:
         names = {"v": "view", "p": "purchase"}

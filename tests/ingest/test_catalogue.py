@@ -37,6 +37,18 @@ def test_a_day_s_items_hold_from_that_day_on(
     assert (now["price"], now["stock"], now["delisted"]) == (80.0, 0, False)
 
 
+def test_a_date_is_that_day_in_any_zone(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text(
+        "item,price,since\na,1,2026-01-15\nb,1,2026-01-15 00:30:00\nc,1,2026-01-15T23:30:00-05:00\n"
+    )
+    source = ItemSource(
+        format="csv", path="items.csv", options={"header": "true"}, timezone="Europe/Berlin",
+        columns={"item_id": "item", "price": "price", "valid_from": "since"},
+    )  # fmt: skip
+    items = deliver_items(Reader(spark, str(tmp_path), None, DS), [source])
+    assert {r["item_id"]: r["ds"].day for r in items.collect()} == {"a": 15, "b": 14, "c": 16}
+
+
 def test_a_change_of_a_user_holds_from_its_file_s_day_on(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -249,5 +249,13 @@ def test_times_in_every_unit(spark: SparkSession, unit: str, told: str, expected
 
 def test_times_of_another_zone_are_told_in_utc(spark: SparkSession) -> None:
     source = SOURCE.model_copy(update={"timezone": "Europe/Berlin"})
-    row = raw(spark, {"at": "2026-07-01 01:30:00"}).transform(mapped_events(source)).collect()[0]
+    for told, expected in (
+        ("2026-07-01 01:30:00", "2026-06-30 23:30:00"),
+        ("2026-07-01T01:30:00-05:00", "2026-07-01 06:30:00"),
+        ("2026-07-01T01:30:00Z", "2026-07-01 01:30:00"),
+    ):
+        row = raw(spark, {"at": told}).transform(mapped_events(source)).collect()[0]
+        assert str(row["event_ts"]) == expected
+    form = source.model_copy(update={"timestamp_format": "dd.MM.yyyy HH:mm XXX"})
+    row = raw(spark, {"at": "01.07.2026 01:30 +02:00"}).transform(mapped_events(form)).collect()[0]
     assert str(row["event_ts"]) == "2026-06-30 23:30:00"

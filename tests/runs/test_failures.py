@@ -43,6 +43,12 @@ from nightshelf.runs.failures import explained
             "s3a://shop/models: run again",
         ),
         (
+            "Job aborted due to stage failure: Total size of serialized results of 8 tasks (1100.0 "
+            "MiB) is bigger than spark.driver.maxResultSize (1024.0 MiB)",
+            64,
+            "more rows come to the driver at once than spark.driver.maxResultSize (1024.0 MiB)",
+        ),
+        (
             "org.apache.hadoop.security.AccessControlException: Permission denied: user=airflow, "
             'access=READ, inode="/shop":hdfs:hdfs:drwx------',
             64,

@@ -1,5 +1,6 @@
 """What is bought together."""
 
+import math
 from typing import Final
 
 from pyspark.ml.fpm import FPGrowth
@@ -7,6 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightshelf.columns import EVENT_TYPE, ITEM, SESSION, USER
+from nightshelf.config import BehaviourConfig
 
 LARGEST: Final = 12
 """Items of a basket that count: n items bought together a few times over are 2**n sets."""
@@ -31,25 +33,28 @@ def baskets(events: DataFrame) -> DataFrame:
     )
 
 
-def rules(together: DataFrame, least: int, confidence: float, most: int) -> DataFrame:
+def rules(together: DataFrame, config: BehaviourConfig) -> DataFrame:
     """[items] baskets -> [antecedent, consequent, baskets, confidence, lift]: the best rules.
 
-    FP-growth (Han et al. 2000) at once, by Spark, of items that are `least` times together.
-    antecedent: item ids in order; baskets: those with both sides; confidence: their share of those
-    with the antecedent; lift: that by the consequent's own share. Ordered by lift, ties by the ids;
-    none where there are no baskets.
+    FP-growth (Han et al. 2000) at once, by Spark, of items that are together in `basket_least`
+    baskets and in `basket_share` of all: in many baskets some things meet by chance. antecedent:
+    item ids in order; baskets: those with both sides; confidence: their share of those with the
+    antecedent; lift: that by the consequent's own share. Ordered by lift, ties by the ids; none
+    where there are no baskets.
     """
     count = together.count()
     schema = (
         "antecedent array<string>, consequent string, baskets bigint, confidence double, "
         "lift double"
     )
+    least = max(config.basket_least, math.ceil(config.basket_share * count))
     if count < least:
         return together.sparkSession.createDataFrame([], schema)
     least_share = (least - 0.5) / count  # Spark rounds up what it makes of it
-    model = FPGrowth(itemsCol="items", minSupport=least_share, minConfidence=confidence).fit(
-        together
+    growth = FPGrowth(
+        itemsCol="items", minSupport=least_share, minConfidence=config.basket_confidence
     )
+    model = growth.fit(together)
     return (
         model.associationRules.select(
             F.array_sort("antecedent").alias("antecedent"),
@@ -59,5 +64,5 @@ def rules(together: DataFrame, least: int, confidence: float, most: int) -> Data
             "lift",
         )
         .orderBy(F.desc("lift"), F.desc("baskets"), "consequent", "antecedent")
-        .limit(most)
+        .limit(config.basket_rules)
     )

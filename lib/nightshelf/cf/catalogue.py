@@ -19,6 +19,8 @@ from nightshelf.compiled import CACHED
 
 UNIT_BITS = 30
 _SQUARE_BITS = 30
+_LOW_BITS = 20
+"""Weights are summed in two halves: the sum of a bestseller's has more than 63 bits."""
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -33,16 +35,17 @@ class Catalogue:
 
     ids (I,) strings; tie (I,) the place of each id in the order of ids. Of each item: users (I,);
     cost (I,) the summed lengths of its users' histories; weight (I,) the summed weights of its
-    pairs; scale (I,) a power of two that makes the item's vector just shorter than 2**UNIT_BITS;
-    length (I,) of the vector so scaled; component (I,) the largest of its components. `even` where
-    all components of an item are equal, as they are where every pair weighs 1.
+    pairs, in multiples of 2**-WEIGHT_BITS; scale (I,) a power of two that makes the item's vector
+    just shorter than 2**UNIT_BITS; length (I,) of the vector so scaled; component (I,) the largest
+    of its components. `even` where all components of an item are equal, as they are where every
+    pair weighs 1.
     """
 
     ids: pa.Array
     tie: Ints
     users: Longs
     cost: Longs
-    weight: Longs
+    weight: Floats
     scale: Floats
     length: Floats
     component: Floats
@@ -69,10 +72,11 @@ def measured(histories: DataFrame, components: Components) -> Catalogue:
     """
     parts = histories.mapInArrow(
         _measure(components),
-        f"{ITEM} string, exponent int, squares bigint, users bigint, cost bigint, weight bigint, "
-        "low double, high double",
+        f"{ITEM} string, exponent int, squares bigint, users bigint, cost bigint, "
+        "weight_high bigint, weight_low bigint, low double, high double",
     )
-    sums = [F.sum(name).alias(name) for name in ("squares", "users", "cost", "weight")]
+    names = ("squares", "users", "cost", "weight_high", "weight_low")
+    sums = [F.sum(name).alias(name) for name in names]
     found = (
         parts.groupBy(ITEM, "exponent")
         .agg(*sums, F.min("low").alias("low"), F.max("high").alias("high"))
@@ -101,7 +105,10 @@ def _measure(components: Components) -> Step:
                 )
                 yield pa.RecordBatch.from_arrays(
                     [some.ids.take(pa.array(item)), *map(pa.array, columns)],
-                    [ITEM, "exponent", "squares", "users", "cost", "weight", "low", "high"],
+                    [
+                        *(ITEM, "exponent", "squares", "users", "cost"),
+                        *("weight_high", "weight_low", "low", "high"),
+                    ],
                 )
 
     return task
@@ -116,13 +123,14 @@ def _sums(
     exponents: Ints,
     weights: Longs,
     n_items: int,
-) -> tuple[Ints, Ints, Longs, Longs, Longs, Longs, Floats, Floats]:
+) -> tuple[Ints, Ints, Longs, Longs, Longs, Longs, Longs, Floats, Floats]:
     """One row an (item, exponent). Users, cost and weight stand in each row for its own entries."""
     first = exponents.min()
     width = exponents.max() - first + 1
     size = n_items * width
     squares, users = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    cost, weight = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    cost = np.zeros(size, np.int64)
+    weight_high, weight_low = np.zeros(size, np.int64), np.zeros(size, np.int64)
     low, high = np.full(size, np.inf), np.zeros(size)
     for user in range(len(indptr) - 1):
         length = indptr[user + 1] - indptr[user]
@@ -131,7 +139,8 @@ def _sums(
             squares[at] += mantissa_squares[q]
             users[at] += 1
             cost[at] += length
-            weight[at] += weights[q]
+            weight_high[at] += weights[q] >> _LOW_BITS
+            weight_low[at] += weights[q] & ((1 << _LOW_BITS) - 1)
             low[at] = min(low[at], components[q])
             high[at] = max(high[at], components[q])
     rows = np.flatnonzero(users)
@@ -141,7 +150,8 @@ def _sums(
         squares[rows],
         users[rows],
         cost[rows],
-        weight[rows],
+        weight_high[rows],
+        weight_low[rows],
         low[rows],
         high[rows],
     )
@@ -153,7 +163,9 @@ def _catalogue(found: pa.Table) -> Catalogue:
     column = {name: found.column(name).to_numpy() for name in found.column_names if name != ITEM}
     encoded = (ids.combine_chunks() if len(ids) else pa.array([], pa.string())).dictionary_encode()
     starts = np.flatnonzero(np.diff(encoded.indices.to_numpy(), prepend=-1))
-    at = {name: _by_item(np.add, column[name], starts) for name in ("users", "cost", "weight")}
+    names = ("users", "cost", "weight_high", "weight_low")
+    at = {name: _by_item(np.add, column[name], starts) for name in names}
+    weight = np.ldexp(at["weight_high"].astype(np.float64), _LOW_BITS) + at["weight_low"]
     low = _by_item(np.minimum, column["low"], starts)
     high = _by_item(np.maximum, column["high"], starts)
     squares = np.ldexp(column["squares"], 2 * column["exponent"] - _SQUARE_BITS)
@@ -166,7 +178,7 @@ def _catalogue(found: pa.Table) -> Catalogue:
         tie=order.astype(np.int32),
         users=at["users"][order],
         cost=at["cost"][order],
-        weight=at["weight"][order],
+        weight=weight[order],
         scale=scale[order],
         length=(length * scale)[order],
         component=high[order],

@@ -25,6 +25,7 @@ from nightshelf.columns import ITEM, NEIGHBOUR, RANK, SCORE, SEED_ITEM, SIMILARI
 from nightshelf.sending import send
 
 ENTRIES_AT_ONCE = 8_000_000  # of the similarities, 12 bytes each
+ROWS_AT_ONCE = 100_000  # of the lists, that Spark is given at once
 
 _FOUND = f"{USER} string, {RANK} int, {ITEM} string, {SCORE} double, {SEED_ITEM} string"
 _IS_SEEN = "is_seen"
@@ -107,7 +108,7 @@ def _task(block: Broadcast[Similarities], n: int) -> Step:
                 (seen if is_seen else histories).append(Histories.of(table))
         assert len(seen) <= 1, "a part is packed once"
         for some in histories:
-            yield _scored(some, seen[0] if seen else _NOBODY, block.value, n)
+            yield from _scored(some, seen[0] if seen else _NOBODY, block.value, n)
 
     return task
 
@@ -117,7 +118,7 @@ def _best(n: int) -> Transform:
     return lambda lists: lists.withColumn(RANK, F.row_number().over(order)).where(F.col(RANK) <= n)
 
 
-def _scored(some: Histories, seen: Histories, known: Similarities, n: int) -> pa.RecordBatch:
+def _scored(some: Histories, seen: Histories, known: Similarities, n: int) -> Batches:
     user, rank, item, score, seed = top_n(
         Matrix(
             some.indptr, places(some.ids, known.seeds)[some.items], some.weights * 2.0**-WEIGHT_BITS
@@ -128,13 +129,15 @@ def _scored(some: Histories, seen: Histories, known: Similarities, n: int) -> pa
         len(known.candidates),
         n,
     )
-    return pa.RecordBatch.from_arrays(
-        [
-            some.users.take(pa.array(user)),
-            pa.array(rank),
-            known.candidates.take(pa.array(item)),
-            pa.array(score),
-            known.seeds.take(pa.array(seed)),
-        ],
-        [USER, RANK, ITEM, SCORE, SEED_ITEM],
-    )
+    for start in range(0, len(user), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        yield pa.RecordBatch.from_arrays(
+            [
+                some.users.take(pa.array(user[rows])),
+                pa.array(rank[rows]),
+                known.candidates.take(pa.array(item[rows])),
+                pa.array(score[rows]),
+                known.seeds.take(pa.array(seed[rows])),
+            ],
+            [USER, RANK, ITEM, SCORE, SEED_ITEM],
+        )

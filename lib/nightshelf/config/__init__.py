@@ -1,6 +1,6 @@
 """The typed, frozen configuration of a run."""
 
-from nightshelf.config.analysis import EvaluateConfig
+from nightshelf.config.analysis import BehaviourConfig, EvaluateConfig
 from nightshelf.config.load import as_it_was, config_hash, decisive, load
 from nightshelf.config.model import TrackingConfig
 from nightshelf.config.operating import AuditsConfig, MaintenanceConfig
@@ -33,8 +33,8 @@ from nightshelf.config.sources import (
 from nightshelf.config.text import TextConfig, TextTrainingConfig
 
 __all__ = [
-    "AuditsConfig", "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig", "EventSource",
-    "FeedbackConfig", "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource",
+    "AuditsConfig", "BehaviourConfig", "ColumnRef", "ColumnSpec", "Config", "EvaluateConfig",
+    "EventSource", "FeedbackConfig", "FileSource", "IngestConfig", "ItemCfConfig", "ItemSource",
     "JoinedSpec", "MaintenanceConfig", "PlantedConfig", "PrivacyConfig",
     "RecommendConfig", "ReviewSource", "ReviewsConfig", "SearchConfig", "SimulateConfig",
     "Sources", "SparkConfig", "TextConfig", "TextTrainingConfig", "TrackingConfig",

@@ -22,6 +22,9 @@ class BehaviourConfig(Section):
         365, ge=1, le=36_500, description="days up to ds whose baskets tell what goes together"
     )
     basket_least: int = Field(5, ge=2, description="fewest baskets that hold both sides of a rule")
+    basket_share: Share = Field(
+        1e-5, description="least share of the baskets that hold both, where that is more"
+    )
     basket_confidence: Share = Field(
         0.1, description="least share of the baskets with the one side that hold the other"
     )

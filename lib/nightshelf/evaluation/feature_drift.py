@@ -1,7 +1,6 @@
 """How far the features, labels and events of a day are from those of an earlier one."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final
 
@@ -37,7 +36,7 @@ ROWS: Final = pa.schema(
 PSI, DIVERGENCE, UNSEEN, CHANGE = "psi", "divergence", "unseen", "change"
 NO_VALUES: Final = "CAST(NULL AS ARRAY<STRING>) AS values"
 EXAMPLES: Final = 3
-Measure = Callable[[pa.Array, pa.Array, int, int], tuple[float, list[str] | None]]
+Measure = Callable[[pa.Array, pa.Array, int, int], float]
 
 
 def features_moved(subject: str, key: str, before: DataFrame, keys: int) -> Transform:
@@ -45,8 +44,8 @@ def features_moved(subject: str, key: str, before: DataFrame, keys: int) -> Tran
 
     A row a feature and measure, by about so many keys of each day. Numbers: PSI over the deciles
     that they had before, and those that have none; categories: the divergence of Jensen and Shannon
-    of the shares of their values, and the share of keys whose value no key had before, with the
-    most frequent of these values. before, now: how many keys of each day were looked at.
+    of the shares of their values, and the share of keys whose value no key at all had before, with
+    the most frequent of these values. before, now: how many keys of each day were looked at.
     """
 
     def transform(now: DataFrame) -> DataFrame:
@@ -58,12 +57,11 @@ def features_moved(subject: str, key: str, before: DataFrame, keys: int) -> Tran
             F.count_if(~F.col("is_now")).over(Window.partitionBy()).alias("before"),
             F.count_if("is_now").over(Window.partitionBy()).alias("now"),
         )
-        categories: dict[str, Measure] = {DIVERGENCE: _divergence, UNSEEN: _unseen}
-        moved = _moved(subject, counted, NUMBERS, {PSI: _psi}).unionByName(
-            _moved(subject, counted, CATEGORIES, categories)
+        moved = _moved(subject, counted, NUMBERS, PSI, _psi).unionByName(
+            _moved(subject, counted, CATEGORIES, DIVERGENCE, _divergence)
         )
         # That keys are new is told by the divergence of their names.
-        return moved.where((F.col("name") != key) | (F.col("measure") != UNSEEN))
+        return moved.unionByName(_unseen(subject, counted.where("is_now"), before, key))
 
     return transform
 
@@ -82,38 +80,53 @@ def _some(frame: DataFrame, key: str, keys: int, is_now: bool) -> DataFrame:
     )
 
 
-def _moved(
-    subject: str, counted: DataFrame, column: str, measures: Mapping[str, Measure]
-) -> DataFrame:
+def _unseen(subject: str, now: DataFrame, before: DataFrame, key: str) -> DataFrame:
+    """[before, now, categories] of some keys, [categories] of all keys of the day before."""
+    value = F.explode(CATEGORIES).alias("name", "told")
+    known = before.select(value).distinct().withColumn("is_known", F.lit(True))
+    often = (
+        now.select("before", "now", value)
+        .where(F.col("name") != key)
+        .groupBy("name", "told", "before", "now")
+        .count()
+        .join(known, ["name", "told"], "left")
+        .withColumn("unseen", F.when(F.col("is_known").isNull(), F.col("count")))
+    )
+    examples = F.array_sort(
+        F.collect_list(F.when(F.col("unseen").isNotNull(), F.struct(-F.col("unseen"), "told")))
+    )
+    return often.groupBy("name", "before", "now").agg(
+        F.lit(subject).alias("subject"),
+        F.lit(UNSEEN).alias("measure"),
+        (F.coalesce(F.sum("unseen"), F.lit(0)) / F.max("now")).alias("value"),
+        F.transform(F.slice(examples, 1, EXAMPLES), lambda told: told["told"]).alias("values"),
+    )
+
+
+def _moved(subject: str, counted: DataFrame, column: str, measure: str, of: Measure) -> DataFrame:
     def task(rows: pa.Table) -> pa.Table:
         name = rows.column("key")[0].as_py()
         before, now = rows.column("before")[0].as_py(), rows.column("now")[0].as_py()
         is_now, values = rows.column("is_now"), rows.column("value")
         then, since = (values.filter(side).combine_chunks() for side in (pc.invert(is_now), is_now))
-        told = []
-        for measure, of in measures.items():
-            value, examples = of(then, since, before, now)
-            row = (subject, name, measure, value, before, now, examples)
-            told.append(dict(zip(ROWS.names, row, strict=True)))
-        return pa.Table.from_pylist(told, schema=ROWS)
+        row = (subject, name, measure, of(then, since, before, now), before, now, None)
+        return pa.Table.from_pylist([dict(zip(ROWS.names, row, strict=True))], schema=ROWS)
 
     entries = counted.select("is_now", "before", "now", F.explode(column))
     return entries.groupBy("key").applyInArrow(task, from_arrow_schema(ROWS))
 
 
-def _psi(before: pa.Array, now: pa.Array, keys_before: int, keys_now: int) -> tuple[float, None]:
+def _psi(before: pa.Array, now: pa.Array, keys_before: int, keys_now: int) -> float:
     then, since = (np.asarray(v.to_numpy(zero_copy_only=False), np.float64) for v in (before, now))
     edges = np.unique(np.quantile(then, np.arange(1, BINS) / BINS)) if len(then) else np.empty(0)
     counts = [
         np.append(np.bincount(np.searchsorted(edges, v), minlength=len(edges) + 1), keys - len(v))
         for v, keys in ((then, keys_before), (since, keys_now))
     ]
-    return psi(counts[0], counts[1]), None
+    return psi(counts[0], counts[1])
 
 
-def _divergence(
-    before: pa.Array, now: pa.Array, keys_before: int, keys_now: int
-) -> tuple[float, None]:
+def _divergence(before: pa.Array, now: pa.Array, keys_before: int, keys_now: int) -> float:
     values = pa.chunked_array([before, now]).combine_chunks().dictionary_encode()
     codes = values.indices.to_numpy()
     then, since = np.split(codes, [len(before)])
@@ -122,15 +135,7 @@ def _divergence(
         np.append(np.bincount(some, minlength=size), keys - len(some))
         for some, keys in ((then, keys_before), (since, keys_now))
     ]
-    return divergence(counts[0], counts[1]), None
-
-
-def _unseen(
-    before: pa.Array, now: pa.Array, keys_before: int, keys_now: int
-) -> tuple[float, list[str]]:
-    unseen = now.filter(pc.invert(pc.is_in(now, before.unique())))
-    often = sorted(Counter(unseen.to_pylist()).items(), key=lambda pair: (-pair[1], pair[0]))
-    return len(unseen) / keys_now, [value for value, _ in often[:EXAMPLES]]
+    return divergence(counts[0], counts[1])
 
 
 def events_moved(ds: date, days: int) -> Transform:

@@ -6,6 +6,7 @@ and two models that are judged by the same users can be compared bucket by bucke
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
@@ -124,7 +125,8 @@ def scored(
             }
         )
 
-    return lambda lists: by_part([_listed(lists), *outcomes.frames()], USER, make, SCORED)
+    told = replace(outcomes, before=None, logged=None)  # of which nothing is asked here
+    return lambda lists: by_part([_listed(lists), *told.frames()], USER, make, SCORED)
 
 
 def user_metrics(wanted: DataFrame, ks: Sequence[int]) -> Transform:

@@ -19,7 +19,7 @@ from nightshelf.columns import (
     Transform,
 )
 from nightshelf.config import ItemSource, UserSource
-from nightshelf.ingest.mapping import TEXT_FIELDS, Pseudonym, field, timestamp
+from nightshelf.ingest.mapping import TEXT_FIELDS, Pseudonym, day, field
 from nightshelf.ingest.sources import SOURCE_DAY, Reader, value
 from nightshelf.tables.contract import STRING_MAP
 
@@ -38,7 +38,7 @@ def mapped_items(source: ItemSource, until: date) -> Transform:
     def transform(rows: DataFrame) -> DataFrame:
         fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
         valid_from = fields.get("valid_from")
-        told = _told_on(until) if valid_from is None else F.to_date(timestamp(source, valid_from))
+        told = _told_on(until) if valid_from is None else day(source, valid_from)
         price = field(fields, PRICE).try_cast("double")
         stock = field(fields, STOCK).try_cast("double")
         return rows.select(
@@ -125,10 +125,10 @@ def mapped_users(source: UserSource, until: date, pseudonym: Pseudonym = None) -
         fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
         user = fields[USER] if pseudonym is None else pseudonym(fields[USER])
         signup = fields.get("signup_date")
-        day = F.lit(None) if signup is None else F.to_date(timestamp(source, signup))
+        since = F.lit(None) if signup is None else day(source, signup)
         return rows.select(
             user.alias(USER),
-            day.cast("date").alias("signup_date"),
+            since.cast("date").alias("signup_date"),
             _attributes(source.attributes).alias(ATTRIBUTES),
             _told_on(until).alias(DS),
         ).where(F.col(USER).isNotNull() & (F.trim(USER) != ""))

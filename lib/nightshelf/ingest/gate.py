@@ -45,16 +45,20 @@ def added_columns(name: str, before: Schema | None, now: Schema) -> list[str]:
 
 
 def check_refused(refused: Mapping[str, int], read: int, config: IngestConfig) -> None:
-    """Raises DataQualityError where a reason's rows, or all faulty ones, pass their limit."""
+    """Raises DataQualityError where a reason's rows, or all faulty ones, pass their limit.
+
+    A window of days does not see the purchases that older returns are of.
+    """
     if not read:
         return
     for reason, limit in config.quarantine_limits.items():
         rows, key = refused.get(reason, 0), f"ingest.quarantine_limits.{reason}"
         _check("events", reason, rows, read, limit, key)
+    harmless = HARMLESS if config.window_days is None else HARMLESS | {"return_unmatched"}
     others = {
         reason: rows
         for reason, rows in refused.items()
-        if reason not in HARMLESS and reason not in config.quarantine_limits
+        if reason not in harmless and reason not in config.quarantine_limits
     }
     worst = ", ".join(f"{r} {n:,}" for r, n in sorted(others.items(), key=lambda x: -x[1])[:3])
     faulty = sum(others.values())

@@ -14,6 +14,9 @@ Pseudonym = Callable[[Column], Column] | None
 TEXT_FIELDS = ("title", "description", "category", "brand")
 NUMBER_FIELDS = ("quantity", "price", "rating", "position", "propensity")
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+OFFSET = r":\d{2}.*(Z|[+-]\d{1,2}(:?\d{2})?)\s*$"
+"""A time of day with an offset after it."""
+OFFSET_LETTERS = frozenset("VzOXxZ")  # of Spark's patterns
 LAST_MICROSECOND = 253_402_300_799_000_000  # the end of the year 9999
 
 
@@ -63,15 +66,25 @@ def mapped_events(
     return transform
 
 
+def day(source: FileSource, told: Column) -> Column:
+    """A day told as text: by a date as it stands, by a time that of it in UTC; null for neither."""
+    is_date = F.trim(told).rlike(r"^\d{4}-\d{2}-\d{2}$") & F.lit(source.timestamp_unit == "iso")
+    as_it_stands = F.trim(told).try_cast("date")
+    return F.when(is_date, as_it_stands).otherwise(F.to_date(timestamp(source, told)))
+
+
 def timestamp(source: FileSource, told: Column) -> Column:
-    """A time told as text, in UTC; null where it is none."""
+    """A time told as text, in UTC; null where it is none.
+
+    One that tells its own offset is of the source's `timezone` no more.
+    """
     if source.timestamp_unit == "iso":
-        parsed = (
-            F.try_to_timestamp(told, F.lit(source.timestamp_format))
-            if source.timestamp_format
-            else told.try_cast("timestamp")
-        )
-        return parsed if source.timezone == "UTC" else F.to_utc_timestamp(parsed, source.timezone)
+        form, zone = source.timestamp_format, source.timezone
+        parsed = F.try_to_timestamp(told, F.lit(form)) if form else told.try_cast("timestamp")
+        if zone == "UTC" or (form and OFFSET_LETTERS & set(form)):
+            return parsed
+        there = F.to_utc_timestamp(parsed, zone)
+        return there if form else F.when(told.rlike(OFFSET), parsed).otherwise(there)
     micros = told.try_cast("double") * MICROSECONDS[source.timestamp_unit]
     possible = micros.between(-LAST_MICROSECOND, LAST_MICROSECOND)
     return F.when(possible, F.timestamp_micros(F.round(micros).cast("bigint")))

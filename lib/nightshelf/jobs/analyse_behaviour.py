@@ -11,7 +11,17 @@ from nightshelf.behaviour.customers import customers
 from nightshelf.behaviour.funnel import funnel
 from nightshelf.behaviour.placed import placed
 from nightshelf.behaviour.sessions import paths, shapes
-from nightshelf.columns import DS
+from nightshelf.columns import (
+    DS,
+    EVENT_TS,
+    EVENT_TYPE,
+    ITEM,
+    PRICE,
+    QUANTITY,
+    RATING,
+    SESSION,
+    USER,
+)
 from nightshelf.jobs.shop import shop_as_of
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
@@ -25,6 +35,7 @@ from nightshelf.tables import (
     Table,
 )
 
+READ = (USER, ITEM, EVENT_TYPE, EVENT_TS, QUANTITY, PRICE, RATING, SESSION, DS)
 TABLES = (FUNNELS, COHORTS, SESSION_SHAPES, CATEGORY_PATHS, CUSTOMERS, BASKET_RULES)
 
 
@@ -34,7 +45,7 @@ def run(run: Run) -> None:
     if not config.enabled:
         raise Skipped("behaviour.enabled is false")
     shop = shop_as_of(run, run.ds)
-    events = shop.events.transform(placed(shop.items)).persist()  # read six times
+    events = shop.events.select(*READ).transform(placed(shop.items)).persist()  # read six times
     run.rows_in = events.count()
     recent = events.where(_last(run, config.window_days))
     bought = events.where(_last(run, config.basket_days)).transform(baskets).persist()
@@ -44,9 +55,7 @@ def run(run: Run) -> None:
         SESSION_SHAPES: recent.transform(shapes),
         CATEGORY_PATHS: recent.transform(paths(config.paths)),
         CUSTOMERS: events.transform(customers(run.ds, config.drift_days, run.config.feedback)),
-        BASKET_RULES: rules(
-            bought, config.basket_least, config.basket_confidence, config.basket_rules
-        ),
+        BASKET_RULES: rules(bought, config),
     }
     for table, rows in found.items():
         run.publish(_dated(run, rows, table), table)

@@ -40,7 +40,10 @@ def run(run: Run) -> None:
     first = first_label_day(run.config.samples, run.ds)
     window = run.read(SILVER_EVENTS, until=run.ds).where(F.col(DS) >= F.lit(first))
     run.rows_in = window.count()
-    neighbours = _neighbours(run, first - timedelta(days=1)).persist()  # drawn from, then crossed
+    before = first - timedelta(days=1)  # so that no sample tells its own answer
+    histories = _histories(run, before).persist()  # measured, then multiplied
+    neighbours = item_neighbours(run, histories, similarity_in_use(run))
+    neighbours.persist()  # drawn from, then crossed
     samples = _samples(run, window, neighbours).persist()  # counted, published, exported
     together = ranks(run)
     _check_enough(run, samples, together)
@@ -53,18 +56,17 @@ def run(run: Run) -> None:
         NO_TEXTS if told is None else ItemTexts.read(told.as_of(first).toArrow()),
     )
     neighbours.unpersist()
+    histories.unpersist()
     export(run, samples, features(run, told, item_opinions(run)), near, together)
     samples.unpersist()
     if told is not None:
         told.vectors.unpersist()
 
 
-def _neighbours(run: Run, as_of: date) -> DataFrame:
-    """Item-CF of the days before the samples, so that no sample tells its own answer."""
+def _histories(run: Run, as_of: date) -> DataFrame:
     events = run.read(SILVER_EVENTS, until=as_of).count()
     parts = parts_for(events, run.spark.sparkContext.defaultParallelism)
-    histories = item_histories(run, as_of, parts)
-    return item_neighbours(run, histories, similarity_in_use(run))
+    return item_histories(run, as_of, parts)
 
 
 def _samples(run: Run, window: DataFrame, neighbours: DataFrame) -> DataFrame:

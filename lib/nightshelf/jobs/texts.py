@@ -49,7 +49,7 @@ def known_vectors(run: Run, model: TextModel, until: date) -> DataFrame:
         return run.spark.createDataFrame([], ITEM_TEXT.schema).select(TEXT_HASH, VECTOR)
     made = run.read(ITEM_TEXT, until=until).where(F.col(MODEL_ID) == model.model_id)
     # Days that were made again may hold a text twice.
-    return made.select(TEXT_HASH, VECTOR).dropDuplicates([TEXT_HASH])
+    return made.groupBy(TEXT_HASH).agg(F.min_by(VECTOR, DS).alias(VECTOR))
 
 
 def text_vectors(run: Run) -> Texts | None:

@@ -65,16 +65,12 @@ def with_reasons(items: DataFrame, positives: DataFrame) -> Transform:
 def with_features(features: Transform | None) -> Transform:
     """[user_id, item_id, …] -> the same with `features`: an array of names, or null.
 
-    features: [user_id, item_id, …] -> [user_id, item_id, features]; None: nothing is named.
+    features: [user_id, item_id, …] -> [user_id, item_id, features]; None: nothing is named. Reads
+    the lists twice.
     """
     if features is None:
         return lambda lists: lists.withColumn(FEATURES, F.lit(None).cast("array<string>"))
-
-    def transform(lists: DataFrame) -> DataFrame:
-        kept = lists.persist()  # explained, then joined with what explains it
-        return kept.join(kept.transform(features), [USER, ITEM], "left")
-
-    return transform
+    return lambda lists: lists.join(lists.transform(features), [USER, ITEM], "left")
 
 
 def _sentence() -> Column:

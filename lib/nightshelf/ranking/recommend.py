@@ -11,7 +11,18 @@ from nightshelf.cf.events import Weighing
 from nightshelf.cf.histories import from_events, from_pairs, to_pairs
 from nightshelf.cf.scoring import best_unseen
 from nightshelf.cf.user_based import Likeness, best_of_similar_users
-from nightshelf.columns import EVENT_TYPE, ITEM, NEIGHBOUR, SEED_ITEM, USER, WEIGHT, Transform
+from nightshelf.columns import (
+    DS,
+    EVENT_TS,
+    EVENT_TYPE,
+    ITEM,
+    NEIGHBOUR,
+    RATING,
+    SEED_ITEM,
+    USER,
+    WEIGHT,
+    Transform,
+)
 from nightshelf.config import FeedbackConfig, RecommendConfig
 from nightshelf.feedback import positive_events
 from nightshelf.ranking import candidates as found
@@ -105,7 +116,9 @@ class Ingredients:
 
 def ingredients(shop: Shop, config: RecommendConfig, feedback: FeedbackConfig) -> Ingredients:
     """What the lists of `shop.ds` are made of."""
-    positives = shop.events.transform(positive_events(feedback.weights, feedback.positive_rating))
+    positives = shop.events.transform(
+        positive_events(feedback.weights, feedback.positive_rating)
+    ).select(USER, ITEM, EVENT_TYPE, EVENT_TS, RATING, DS)  # all that is kept of them
     trend = trending(
         shop.ds, feedback.weights, config.trending_half_life_days, config.trending_days
     )
@@ -143,9 +156,10 @@ def recommend(
         made.keep(pool)  # scored, then joined with its scores
         pool = pool.transform(rescored(pool.transform(clicks), config.model_weight))
     lists = pool.transform(diversified(config.k, 1.0 - config.diversity, made.shop.items))
-    return lists.transform(with_reasons(made.shop.items, made.positives)).transform(
-        with_features(features)
-    )
+    lists = lists.transform(with_reasons(made.shop.items, made.positives))
+    if features:
+        made.keep(lists)  # explained, then joined with what explains it
+    return lists.transform(with_features(features))
 
 
 def _enough(config: RecommendConfig) -> int:

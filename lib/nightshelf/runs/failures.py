@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from nightshelf.errors import (
+    ConfigError,
     DataQualityError,
     NightshelfError,
     RetryLaterError,
@@ -28,6 +29,7 @@ _TRANSIENT: Final = re.compile(
     r"SlowDown|Service ?Unavailable|AWSStatus50\d|AWSServiceThrottled|"
     r"AWS Error (?:NETWORK|SLOW_DOWN|SERVICE_UNAVAILABLE|REQUEST_TIMEOUT|INTERNAL_FAILURE)"
 )
+_TOO_MUCH: Final = re.compile(r"is bigger than spark\.driver\.maxResultSize \(([^)]*)\)")
 _GONE: Final = re.compile(r"FILE_NOT_EXIST|FileNotFoundException|File does not exist")
 
 
@@ -49,6 +51,12 @@ def explained(error: Exception) -> NightshelfError | None:
         return refused
     if _TRANSIENT.search(text):
         return RetryLaterError(f"storage did not answer; run again ({_first_line(text)})")
+    too_much = _TOO_MUCH.search(text)
+    if too_much:
+        return ConfigError(
+            f"more rows come to the driver at once than spark.driver.maxResultSize ({too_much[1]}) "
+            "lets it take; raise it in spark.conf, and spark.driver_memory with it"
+        )
     unreadable = _UNREADABLE.search(text)
     if unreadable and _GONE.search(text):
         return RetryLaterError(

@@ -137,7 +137,8 @@ def labels(counts: DataFrame, examination: Floats, prior: float) -> DataFrame:
     pairs = counts.groupBy(QUERY, ITEM).agg(
         F.sum("clicked").alias("clicked"), exact_sum(F.col("shown") * looks).alias("weight")
     )
-    whole = Window.partitionBy()
-    base = F.sum("clicked").over(whole) / F.sum("weight").over(whole)
-    rate = (F.col("clicked") + prior * base) / (F.col("weight") + prior)
-    return pairs.select(QUERY, ITEM, F.least(rate, F.lit(1.0)).alias("label"), "weight")
+    whole = pairs.agg((F.sum("clicked") / exact_sum(F.col("weight"))).alias("base"))
+    rate = (F.col("clicked") + prior * F.col("base")) / (F.col("weight") + prior)
+    return pairs.crossJoin(F.broadcast(whole)).select(
+        QUERY, ITEM, F.least(rate, F.lit(1.0)).alias("label"), "weight"
+    )
