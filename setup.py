@@ -31,6 +31,7 @@ setup(
         "numba==0.68.1",
         "scipy==1.17.1",
         "scikit-learn==1.9.1",
+        "threadpoolctl==3.8.0",
         "safetensors==0.8.0",
         "setuptools==65.5.1",  # petastorm needs < 70
         "pydantic==2.14.3",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
 from nightshelf.text.encoder import Encoded
 from nightshelf.text.hashed import HASHES, LETTERS, counts, weighted
@@ -43,7 +44,10 @@ def fit(texts: Sequence[str], width: int, seed: int) -> Lsa:
     told = counts(texts)
     weighing = TfidfTransformer(sublinear_tf=False).fit(told)
     wanted = min(width, max(1, len(texts) - 1))
-    svd = TruncatedSVD(wanted, random_state=seed).fit(weighted(told, weighing.idf_))
+    # OpenBLAS 0.3.30, which scipy brings, waits for itself for ever where it factorises some shapes
+    # by threads in a process that has forked since. By one, vectors are those of any machine, too.
+    with threadpool_limits(1, user_api="blas"):
+        svd = TruncatedSVD(wanted, random_state=seed).fit(weighted(told, weighing.idf_))
     known = np.isin(np.arange(HASHES), told.indices)
     directions = np.where(known[:, None], svd.components_.T, 0.0)
     return Lsa(weighing.idf_.astype(np.float32), directions.astype(np.float32))
