@@ -11,6 +11,7 @@ from tests.cf.shop import PAIRS, near, random_pairs, told
 from tests.conftest import Frame
 
 
+@pytest.mark.long
 def test_beyond_the_head_ease_is_cosine_on_its_scale(frame: Frame) -> None:
     pairs = random_pairs(5, users=60, items=40, n=700)
     lengths = Counter(user for user, _, _ in pairs)

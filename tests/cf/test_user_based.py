@@ -113,6 +113,7 @@ def test_a_hot_item_leads_to_those_who_wanted_it_most(frame: Frame) -> None:
     assert found.keys() == {f"u{n}" for n in range(1, 9)}
 
 
+@pytest.mark.long
 def test_items_that_everyone_has_make_nobody_alike(frame: Frame) -> None:
     everyone = [(user, "bag", 1.0) for user in "abc"]
     assert similar(frame, everyone, Likeness()) == {}

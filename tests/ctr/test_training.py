@@ -74,6 +74,7 @@ def test_the_same_seed_gives_the_same_model(data: Path, tmp_path: Path) -> None:
     assert not torch.equal(first["table"], other["table"])
 
 
+@pytest.mark.long
 def test_two_threads_give_the_same_model_each_time(tmp_path: Path) -> None:
     data = training_set(tmp_path / "samples", rows=30_000)
     found = [

@@ -78,7 +78,12 @@ def rows(spark: SparkSession) -> Iterator[shop.DataFrame]:
 
 
 @pytest.mark.parametrize(
-    ("ranks", "sizes"), [(1, [11, 10, 10]), (2, [8, 8, 8, 7]), (3, [11, 10, 10])]
+    ("ranks", "sizes"),
+    [
+        pytest.param(1, [11, 10, 10], marks=pytest.mark.long),
+        (2, [8, 8, 8, 7]),
+        pytest.param(3, [11, 10, 10], marks=pytest.mark.long),
+    ],
 )
 def test_every_row_lies_in_one_row_group_of_one_file(
     spark: SparkSession, tmp_path: Path, rows: shop.DataFrame, ranks: int, sizes: list[int]

@@ -115,6 +115,7 @@ def test_samples_keep_the_tables_contract(spark: SparkSession) -> None:
         ]
 
 
+@pytest.mark.long
 def test_draws_are_the_same_for_any_partitioning_and_other_for_another_seed(
     spark: SparkSession,
 ) -> None:

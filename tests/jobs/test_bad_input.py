@@ -190,6 +190,7 @@ def test_pseudonyms_hide_every_raw_id(
     assert key not in told
 
 
+@pytest.mark.long
 def test_malformed_rows_of_users_are_left_out_up_to_a_limit(invoke: Invoke, shop: Shop) -> None:
     shop.configure(sources=USERS)
     users = shop.folder / "users.csv"
@@ -208,6 +209,7 @@ def test_malformed_rows_of_users_are_left_out_up_to_a_limit(invoke: Invoke, shop
     )
 
 
+@pytest.mark.long
 def test_no_key_is_needed_without_pseudonyms(
     invoke: Invoke, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

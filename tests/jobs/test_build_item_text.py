@@ -128,12 +128,14 @@ def test_what_has_no_known_word_is_like_nothing(invoke: Invoke, shop: Shop) -> N
     assert {row["item_id"] for row in ask(run, "blue")} == {"i0", "i1", "i2", "i3"}
 
 
+@pytest.mark.long
 def test_a_shop_without_texts(invoke: Invoke, shop: Shop) -> None:
     told = night(invoke, shop, DAY_2, "ingest", "build_item_text")["build_item_text"]
     assert told["status"] == "skipped"
     assert told["why"] == "the shop tells no texts of its items"
 
 
+@pytest.mark.long
 def test_weights_that_are_not_there(invoke: Invoke, texts: Shop) -> None:
     night(invoke, texts, DAY_1, "ingest")
     told = ("--conf-file", texts.conf, "--ds", DAY_1, "--set", "text.model=./nowhere")

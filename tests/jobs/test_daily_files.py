@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import pytest
+
 from nightshelf.tables import SILVER_ITEMS, SILVER_USERS
 from tests.jobs.conftest import Invoke, Shop, night
 
@@ -14,6 +16,7 @@ CONFIGURED = """
 """  # noqa: E501
 
 
+@pytest.mark.long
 def test_a_day_whose_file_is_gone_keeps_what_it_told(invoke: Invoke, shop: Shop) -> None:
     shop.configure(sources=CONFIGURED)
     items, users = (shop.folder / name for name in ("items", "users"))

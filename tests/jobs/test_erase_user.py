@@ -100,6 +100,7 @@ def test_an_erased_user_stays_out_of_later_nights(invoke: Invoke, known: Shop) -
     assert remembered["user_hash"] == digest_of(WHO)
 
 
+@pytest.mark.long
 def test_no_user_is_erased_under_the_hands_of_a_night(invoke: Invoke, known: Shop) -> None:
     conf = ("--conf-file", known.conf, "--ds", "2026-11-24")
     before = holders(known)

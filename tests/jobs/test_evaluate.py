@@ -79,6 +79,7 @@ def test_two_runs_of_a_day_side_by_side(invoke: Invoke, nights: Shop) -> None:
     assert (other.code, "two runs of one day" in other.error) == (64, True)
 
 
+@pytest.mark.long
 def test_what_shoppers_do_is_told_in_tables(invoke: Invoke, nights: Shop) -> None:
     ended = invoke("analyse_behaviour", "--conf-file", nights.conf, "--ds", "2026-11-24")
     assert ended.code == 0, ended.lines
@@ -91,6 +92,7 @@ def test_what_shoppers_do_is_told_in_tables(invoke: Invoke, nights: Shop) -> Non
     assert buyer["monetary"] == 15
 
 
+@pytest.mark.long
 def test_a_first_night_has_only_its_events_to_compare(invoke: Invoke, shop: Shop) -> None:
     conf = ("--conf-file", shop.conf, "--ds", "2026-11-24")
     assert invoke("ingest", *conf).code == 0

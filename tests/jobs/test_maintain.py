@@ -112,6 +112,7 @@ def age(folder: Path) -> None:
         os.utime(path, (then, then))
 
 
+@pytest.mark.long
 def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     warehouse = shop.folder / "warehouse"
     made = {

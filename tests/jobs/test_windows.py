@@ -35,6 +35,7 @@ def test_days_of_missed_nights_are_ingested_by_the_next(invoke: Invoke, shop: Sh
     assert events_by_day(shop) == {22: 10, 23: 10, 24: 10}
 
 
+@pytest.mark.long
 def test_events_of_a_day_in_the_file_of_the_day_before_stay(invoke: Invoke, shop: Shop) -> None:
     shop.configure(WINDOW_OF_ONE)
     early, broken = "u1,i1,click,2026-11-24 00:05:00,1", "u1,i1,click,soon,1"
@@ -48,6 +49,7 @@ def test_events_of_a_day_in_the_file_of_the_day_before_stay(invoke: Invoke, shop
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_item_told_long_after_it_came_is_known(invoke: Invoke, shop: Shop) -> None:
     shop.configure(WINDOW_OF_ONE, sources=HISTORY)
     items = shop.folder / "items.csv"
@@ -61,13 +63,8 @@ def test_an_item_told_long_after_it_came_is_known(invoke: Invoke, shop: Shop) ->
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "retold",
-    [
-        pytest.param(True, id="one manifest"),
-        pytest.param(False, id="no manifest", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("retold", [True, False], ids=["one manifest", "no manifest"])
 def test_old_nights_keep_what_files_told_that_are_gone(
     invoke: Invoke, shop: Shop, retold: bool
 ) -> None:

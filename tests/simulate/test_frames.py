@@ -20,7 +20,7 @@ def _digest(frame: DataFrame) -> tuple[object, ...]:
     return tuple(sums.first() or ())
 
 
-@pytest.mark.parametrize("name", ["events", "reviews"])
+@pytest.mark.parametrize("name", ["events", pytest.param("reviews", marks=pytest.mark.long)])
 def test_rows_do_not_depend_on_the_partitions(spark: SparkSession, name: str) -> None:
     make: Callable[[SparkSession, SimulateConfig, int], DataFrame] = getattr(frames, name)
     one, three, seven = (_digest(make(spark, CONFIG, count)) for count in (1, 3, 7))

@@ -64,6 +64,7 @@ def publish(spark: SparkSession, store: Store, day: date, items: str) -> None:
     store.publish(spark.createDataFrame(rows, ITEM_NEIGHBOURS.schema), ITEM_NEIGHBOURS, day)
 
 
+@pytest.mark.long
 def test_the_rows_of_each_day_are_told_after_the_past_is_gone(
     spark: SparkSession, store: Store
 ) -> None:
