@@ -202,8 +202,11 @@ def test_malformed_rows_of_users_are_left_out_up_to_a_limit(invoke: Invoke, shop
     assert shop.store.read(SILVER_USERS).count() == 39
     with users.open("a") as file:
         file.write("x,u41,basic\nx\n")
+    tables = (QUARANTINE_EVENTS, SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS)
+    before = [shop.store.version(table) for table in tables]
     ended = invoke("ingest", "--conf-file", shop.conf, *DS)
     assert ended.code == 65
+    assert [shop.store.version(table) for table in tables] == before
     assert ended.error.startswith(
         "users: 3 of 42 rows (7.1%) are malformed, over the limit of 5.0%"
     )

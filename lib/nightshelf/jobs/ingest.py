@@ -76,6 +76,10 @@ def run(run: Run) -> None:
         .persist(StorageLevel.DISK_ONLY)
     )
     check_refused(run, judged)
+    reviews = replace(timed, until=run.ds)
+    check_unread(run, reader, config.sources.items, "items")
+    check_unread(run, reader, config.sources.users, "users")
+    check_unread(run, reviews, config.sources.reviews, "reviews")
     there = timed.first_days(config.sources.events)
     known = _oldest_known(run, commits, there.keys())
     # What files told that are gone stays.
@@ -85,7 +89,7 @@ def run(run: Run) -> None:
     _publish_refused(run, told, first)
     _publish_items(run, reader, told, first)
     _publish_users(run, reader, pseudonym, first)
-    _publish_reviews(run, replace(timed, until=run.ds), pseudonym, first)
+    _publish_reviews(run, reviews, pseudonym, first)
     run.publish(
         told.transform(silver_events(config.ingest.session_gap_minutes)),
         SILVER_EVENTS,
@@ -162,7 +166,6 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
         kept = judged.where(F.col(cleaning.REASON_CODE).isNull())
         run.publish(catalogue.items_of_events(kept), SILVER_ITEMS, since=first)
         return
-    check_unread(run, reader, sources, "items")
     items = catalogue.deliver_items(reader, sources)
     check: Check | None = None
     if _are_daily(sources):
@@ -188,7 +191,6 @@ def _whole_catalogue(run: Run, items: DataFrame) -> tuple[DataFrame, Check | Non
 def _publish_users(run: Run, reader: Reader, pseudonym: Pseudonym, first: date) -> None:
     sources = run.config.sources.users
     if sources:
-        check_unread(run, reader, sources, "users")
         since = first if _are_daily(sources) else run.ds
         users = catalogue.deliver_users(reader, sources, pseudonym).transform(_without_erased(run))
         changed = users.where(F.col(DS) >= F.lit(since)).transform(changes)
@@ -222,7 +224,6 @@ def _publish_reviews(run: Run, reader: Reader, pseudonym: Pseudonym, first: date
     sources = run.config.sources.reviews
     if not sources:
         return
-    check_unread(run, reader, sources, "reviews")
     told = deliver_reviews(reader, sources, pseudonym)
     told = told.transform(_without_erased(run, F.col(DS)))
     told = told.where(F.col(DS).isNull() | F.col(DS).between(F.lit(first), F.lit(run.ds)))
