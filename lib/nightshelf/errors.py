@@ -52,7 +52,7 @@ def refused_access(error: BaseException, where: str = "storage") -> ConfigError 
         return None
     return ConfigError(
         f"{where}: access is refused; give the job's user the right, or set other credentials "
-        f"({first_line(error)[:200]})"
+        f"({short_line(error)})"
     )
 
 
@@ -60,6 +60,12 @@ def first_line(error: BaseException) -> str:
     """What an error says, or its kind where it says nothing."""
     told = str(error).strip()
     return told.splitlines()[0].rstrip() if told else type(error).__name__
+
+
+def short_line(error: BaseException) -> str:
+    """Its `first_line`, cut to 200 letters: what Spark and storage say can be a page long."""
+    told = first_line(error)
+    return told if len(told) <= 200 else told[:197] + "..."
 
 
 def told_elsewhere(kind: str, message: str) -> NightshelfError:

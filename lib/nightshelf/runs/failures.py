@@ -9,6 +9,7 @@ from nightshelf.errors import (
     NightshelfError,
     RetryLaterError,
     refused_access,
+    short_line,
     told_elsewhere,
 )
 
@@ -44,13 +45,13 @@ def explained(error: Exception) -> NightshelfError | None:
         return told_elsewhere(ours[1], ours[2])
     if _CONCURRENT.search(text):
         return RetryLaterError(
-            f"another writer changed the same table meanwhile; run again ({_first_line(text)})"
+            f"another writer changed the same table meanwhile; run again ({short_line(error)})"
         )
     refused = refused_access(error)
     if refused:
         return refused
     if _TRANSIENT.search(text):
-        return RetryLaterError(f"storage did not answer; run again ({_first_line(text)})")
+        return RetryLaterError(f"storage did not answer; run again ({short_line(error)})")
     too_much = _TOO_MUCH.search(text)
     if too_much:
         return ConfigError(
@@ -68,8 +69,3 @@ def explained(error: Exception) -> NightshelfError | None:
             "format that the source names; deliver it again, or take it out of the folder"
         )
     return None
-
-
-def _first_line(text: str) -> str:
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= 200 else line[:197] + "..."
