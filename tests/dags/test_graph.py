@@ -114,6 +114,9 @@ def test_the_other_dags(told: dict[str, Any]) -> None:
         for name, dag in dags.items()
     }
     assert after["nightshelf_backfill"] == {"backfill": []}
+    # The simulated shop is made with all of its days at once: no past day asks for it.
+    steps = [name for name in NAMES if name != "simulate_shop"]
+    assert dags["nightshelf_backfill"]["choices"] == {"job": ["nightly", *steps]}
     assert after["nightshelf_maintenance"] == {"after_night": [], "maintain": ["after_night"]}
     assert after["nightshelf_retrain_weekly"] == {
         "after_night": [],

@@ -42,6 +42,11 @@ def about(dag: Any) -> dict[str, Any]:
             if param.resolve(suppress_exception=True) in (None, "", [])
             and "null" not in param.schema["type"]
         ),
+        "choices": {
+            name: param.schema["enum"]
+            for name, param in dag.params.items()
+            if "enum" in param.schema
+        },
         "tasks": {
             task.task_id: {
                 "after": sorted(task.upstream_task_ids),
