@@ -54,6 +54,13 @@ def test_equals_scikit_learn_with_ties(frame: Frame) -> None:
     assert sum(counts) == 5_000
 
 
+def test_the_order_in_which_rows_come_changes_no_bit(frame: Frame) -> None:
+    rng = np.random.default_rng(6)
+    score = rng.random(3_000)
+    rows = [("all", n % 50, float(s), float(rng.random() < s), 1.0) for n, s in enumerate(score)]
+    assert told(frame(ROWS, rows)) == told(frame(ROWS, rows[::-1]))
+
+
 def test_one_bucket_tells_no_bounds(frame: Frame) -> None:
     rows = [("few", 3, 0.5, 1.0, 1.0), ("few", 3, 0.4, 0.0, 1.0), ("few", 3, 0.6, 0.0, 1.0)]
     found = told(frame(ROWS, rows))

@@ -49,6 +49,22 @@ def test_a_date_is_that_day_in_any_zone(spark: SparkSession, tmp_path: Path) -> 
     assert {r["item_id"]: r["ds"].day for r in items.collect()} == {"a": 15, "b": 14, "c": 16}
 
 
+@pytest.mark.parametrize(
+    ("form", "told"), [("dd.MM.yyyy", "15.01.2026"), ("dd.MM.yyyy HH:mm", "15.01.2026 01:30")]
+)
+def test_a_date_in_a_form_of_its_own_is_that_day_in_any_zone(
+    spark: SparkSession, tmp_path: Path, form: str, told: str
+) -> None:
+    (tmp_path / "items.csv").write_text(f"item,price,since\na,1,{told}\n")
+    source = ItemSource(
+        format="csv", path="items.csv", options={"header": "true"}, timezone="Europe/Berlin",
+        timestamp_format=form,
+        columns={"item_id": "item", "price": "price", "valid_from": "since"},
+    )  # fmt: skip
+    [item] = deliver_items(Reader(spark, str(tmp_path), None, DS), [source]).collect()
+    assert item["ds"] == date(2026, 1, 15)
+
+
 def test_a_change_of_a_user_holds_from_its_file_s_day_on(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -42,7 +42,7 @@ def refused_of(spark: SparkSession, user: Any, known: str, privacy: PrivacyConfi
     mapped = mapped_events(source(user), pseudonymiser(privacy))
     refused = rows.withColumns(told).transform(mapped)
     digest = digest_of(pseudonym_of(privacy, known) or known)
-    found = refused.where(told_of(digest, [OTHER, source(user)])).select("item_id").collect()
+    found = refused.where(told_of([digest], [OTHER, source(user)])).select("item_id").collect()
     return "".join(sorted(row["item_id"] for row in found))
 
 
@@ -70,7 +70,7 @@ def test_where_ids_are_pseudonyms_the_row_holds_nothing_else(
 
 def test_a_row_that_is_no_json_tells_of_no_one(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(None,), ("7",), ('{"user": null}',)], "raw string")
-    found = rows.select(told_of(digest_of("7"), [source("user")]).alias("told")).collect()
+    found = rows.select(told_of([digest_of("7")], [source("user")]).alias("told")).collect()
     assert [row["told"] for row in found] == [False] * 3
 
 

@@ -101,6 +101,18 @@ def test_an_erased_user_stays_out_of_later_nights(invoke: Invoke, known: Shop) -
 
 
 @pytest.mark.long
+def test_what_was_published_before_there_were_pseudonyms_is_erased(
+    invoke: Invoke, known: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTSHELF_PSEUDONYM_KEY", "the first key there is")
+    conf = ("--conf-file", known.conf, "--ds", "2026-11-24")
+    begun = ("--set", "privacy.pseudonymise=true")
+    ended = invoke("erase_user", *conf, *begun, "--user", WHO)
+    assert ended.code == 0, ended.lines
+    assert holders(known) == set()
+
+
+@pytest.mark.long
 def test_no_user_is_erased_under_the_hands_of_a_night(invoke: Invoke, known: Shop) -> None:
     conf = ("--conf-file", known.conf, "--ds", "2026-11-24")
     before = holders(known)

@@ -40,7 +40,9 @@ def score_means(replicates: int, unfit: str | None) -> Transform:
 
     def task(rows: pa.Table) -> pa.Table:
         segment = rows.column(SEGMENT)[0].as_py()
-        rows = rows.filter(pc.greater(rows.column(WEIGHT), 0))
+        # In one order, however they came: sums are then the same to the last bit.
+        order = [(name, "ascending") for name in ("bucket", SCORE, LABEL, WEIGHT)]
+        rows = rows.filter(pc.greater(rows.column(WEIGHT), 0)).sort_by(order)
         if not len(rows):
             return _table(segment, [(name, None, None, None, 0, NO_ROWS) for name in SCALARS])
         bucket = rows.column("bucket").to_numpy()

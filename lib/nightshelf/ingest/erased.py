@@ -36,8 +36,8 @@ def without_erased(erased: DataFrame, day: Column | None = None) -> Transform:
     return transform
 
 
-def told_of(digest: str, sources: Sequence[EventSource]) -> Column:
-    """Whether `raw`, a source row as JSON, tells of the user with that digest; never null.
+def told_of(digests: Sequence[str], sources: Sequence[EventSource]) -> Column:
+    """Whether `raw`, a source row as JSON, tells of a user with one of the digests; never null.
 
     The id may stand in any of its columns, or be what a source's mapping makes of them. A row does
     not say which source it is of, so that each mapping is tried.
@@ -51,7 +51,7 @@ def told_of(digest: str, sources: Sequence[EventSource]) -> Column:
     ids = F.concat(F.map_values(told), F.array(*mapped).cast("array<string>"))
 
     def is_user(one: Column) -> Column:
-        return F.lit(digest).isin(F.sha2(one, 256), F.sha2(F.trim(one), 256))
+        return F.sha2(one, 256).isin(*digests) | F.sha2(F.trim(one), 256).isin(*digests)
 
     return F.coalesce(F.exists(ids, is_user), F.lit(False))
 

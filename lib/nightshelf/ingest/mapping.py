@@ -17,6 +17,7 @@ MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 OFFSET = r":\d{2}.*(Z|[+-]\d{1,2}(:?\d{2})?)\s*$"
 """A time of day with an offset after it."""
 OFFSET_LETTERS = frozenset("VzOXxZ")  # of Spark's patterns
+TIME_LETTERS = frozenset("aBhHkKmsS")
 LAST_MICROSECOND = 253_402_300_799_000_000  # the end of the year 9999
 
 
@@ -68,6 +69,9 @@ def mapped_events(
 
 def day(source: FileSource, told: Column) -> Column:
     """A day told as text: by a date as it stands, by a time that of it in UTC; null for neither."""
+    form = source.timestamp_format
+    if form and not TIME_LETTERS & set(form):
+        return F.to_date(F.try_to_timestamp(told, F.lit(form)))
     is_date = F.trim(told).rlike(r"^\d{4}-\d{2}-\d{2}$") & F.lit(source.timestamp_unit == "iso")
     as_it_stands = F.trim(told).try_cast("date")
     return F.when(is_date, as_it_stands).otherwise(F.to_date(timestamp(source, told)))

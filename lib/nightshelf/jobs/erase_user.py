@@ -1,6 +1,6 @@
 """Erase: a user is removed from every table and its past, and kept out of later nights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
@@ -44,24 +44,24 @@ def run(run: Run, user: str) -> None:
 
 
 def _erase(run: Run, user: str) -> None:
-    known = _known_as(run, user)
-    digest = digest_of(known)
-    tables = dict(_concerned(run, digest))
+    ids = _known_as(run, user)
+    digest = digest_of(ids[0])
+    tables = dict(_concerned(run, [digest_of(one) for one in ids]))
     if not run.dry_run:
         _remember(run, digest)
         for table, (matches, changes) in tables.items():
             # Nights would add to sums that they are told of, and these are gone.
             is_told = table is not OPS_HISTORY_TOTALS
             run.rows_out += erase(run.store, table, matches, changes, retold=is_told)
-        _forget_models(run, known)
-        for page in _pages_with(run, known):
+        _forget_models(run, ids)
+        for page in _pages_with(run, ids):
             run.store.files.delete(page)
         for place in ("training", "_staging"):
             run.store.files.delete(f"{run.store.root}/{place}")
-    left = [trace(run.store, table, m, [user, known]) for table, (m, _) in tables.items()]
+    left = [trace(run.store, table, m, ids) for table, (m, _) in tables.items()]
     run.rows_in = sum(found.rows for found in left)
-    models = [folder.uri for folder, _ in _models_that_know(run, known)]
-    pages = list(_pages_with(run, known))
+    models = [folder.uri for folder, *_ in _models_that_know(run, ids)]
+    pages = list(_pages_with(run, ids))
     _show(left, models + pages, run.dry_run)
     found = [one.table for one in left if not one.is_clean] + models + pages
     if found and not run.dry_run:
@@ -72,22 +72,26 @@ def _erase(run: Run, user: str) -> None:
     run.tell(user=digest[:12], rows_removed=run.rows_out, rows_left=run.rows_in)
 
 
-def _known_as(run: Run, user: str) -> str:
-    """The id in the tables: where ids are pseudonyms, that of the given one."""
-    return pseudonym_of(run.config.privacy, user) or user
+def _known_as(run: Run, user: str) -> tuple[str, ...]:
+    """The id as nights make it; where that is a pseudonym, the given one, too.
+
+    Days from before there were pseudonyms keep what they have.
+    """
+    pseudonym = pseudonym_of(run.config.privacy, user)
+    return (pseudonym, user) if pseudonym else (user,)
 
 
-def _concerned(run: Run, digest: str) -> Iterator[tuple[Table, tuple[Column, dict[str, Column]]]]:
+def _concerned(run: Run, digests: Sequence[str]) -> Iterator[tuple[Table, tuple[Column, dict[str, Column]]]]:
     """Each table that names users: which of its rows, and what is set where they stay.
 
-    By the digest of the id, since Delta writes conditions into its log.
+    By digests of the ids, since Delta writes conditions into its log.
     """
 
     def is_user(column: Column) -> Column:
-        return F.sha2(column, 256) == digest
+        return F.sha2(column, 256).isin(*digests)
 
     special: Mapping[Table, tuple[Column, dict[str, Column]]] = {
-        QUARANTINE_EVENTS: (told_of(digest, run.config.sources.events) | told_unread(), {}),
+        QUARANTINE_EVENTS: (told_of(digests, run.config.sources.events) | told_unread(), {}),
         # The id's number stays taken, or the next user would get it.
         VOCABULARIES: (
             (F.col("field") == USER) & is_user(F.col("value")),
@@ -110,27 +114,29 @@ def _remember(run: Run, digest: str) -> None:
     run.store.append_row(row, OPS_ERASED_USERS)
 
 
-def _forget_models(run: Run, known: str) -> None:
+def _forget_models(run: Run, ids: Sequence[str]) -> None:
     """What a model learnt of the user stays in it as a number that no id leads to any more."""
-    for folder, encoding in _models_that_know(run, known):
+    for folder, encoding, known in _models_that_know(run, ids):
         for name, content in encoding.without(USER, known).files().items():
             folder.write(name, content)
 
 
-def _models_that_know(run: Run, known: str) -> Iterator[tuple[Folder, Encoding]]:
+def _models_that_know(run: Run, ids: Sequence[str]) -> Iterator[tuple[Folder, Encoding, str]]:
     root = Folder(f"{run.store.root}/models")
     for model in root.names():
         folder = root.folder(model).folder(FOLDER)
         if set(FILES) <= set(folder.names()):
             encoding = Encoding.of({name: folder.read(name) for name in FILES})
-            if encoding.knows(USER, known):
-                yield folder, encoding
+            for known in ids:
+                if encoding.knows(USER, known):
+                    yield folder, encoding, known
 
 
-def _pages_with(run: Run, known: str) -> Iterator[str]:
+def _pages_with(run: Run, ids: Sequence[str]) -> Iterator[str]:
     """Reports that show the user; jobs/report.py makes them again, without."""
     for page in run.store.files.glob(f"{run.store.root}/report/*.html"):
-        if shows((run.store.files.read_bytes(page.path) or b"").decode(), known):
+        told = (run.store.files.read_bytes(page.path) or b"").decode()
+        if any(shows(told, known) for known in ids):
             yield page.path
 
 
