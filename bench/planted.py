@@ -7,11 +7,12 @@ the eighth night on something changes each night: all prices by 1.6, a category 
 twentieth of the users are robots for a day, everyone's tastes move on to the next category, and the
 ranking model learns at a rate at which it cannot. Gates have the limits of LIMITS; a night that one
 of them holds is told, its report is kept, and it is run on from the held step with the limits
-lifted, as by an engineer who has looked.
+lifted, as by an engineer who has looked. Then the sixteen nights before the first are run, without
+a ranking model, so that the last night's report looks back on thirty.
 
 Told are, for each night, what was changed, how each run of it ended, the figures of drift over a
 limit and the largest ones, rows refused as robots', and which model ranked the lists; and seconds
-and kilobytes of the last night's report.
+and kilobytes of the last night's report, before the earlier nights were run and after.
 """
 
 import json
@@ -37,7 +38,7 @@ from nightshelf.runs.record import execute
 from nightshelf.runs.run import new_run_id
 from nightshelf.session import build
 
-START, FIRST, NIGHTS = date(2026, 1, 1), 30, 14
+START, FIRST, NIGHTS, EARLIER = date(2026, 1, 1), 30, 14, 16
 CHANGES = {
     FIRST + 7: "prices times 1.6",
     FIRST + 8: "a new category",
@@ -154,23 +155,43 @@ def _limit(measure: str) -> float:
     return float(LIMITS[f"drift.max_{measure}"])
 
 
+def earlier(shop: Warehouse) -> None:
+    """Runs the nights before the first one, as a backfill does."""
+    for day in range(FIRST - EARLIER, FIRST):
+        ds = START + timedelta(days=day)
+        code, message = shop.night(ds, "ingest", ("ctr.enabled=false",))
+        if code:
+            sys.exit(f"planted: the night of {ds} ended with {code}: {message}")
+
+
+def reported(shop: Warehouse) -> dict[str, Any]:
+    """Seconds and size of the last night's report, and the nights that it looks back on."""
+    last = START + timedelta(days=FIRST + NIGHTS - 1)
+    config = load(None, [f"warehouse.root={shop.root}", *SHOP])
+    outcome = execute(page_of.JOB, Run(shop.spark, config, last, "report", new_run_id(last)))
+    page = shop.root / "report" / f"{last}.html"
+    nights = "SELECT count(DISTINCT ds) FROM read_parquet(?) WHERE job = 'nightly'"
+    return {
+        "nights": shop.rows("ops/job_runs", nights)[0][0],
+        "seconds": outcome.seconds,
+        "kb": round(page.stat().st_size / 1024),
+    }
+
+
 def main() -> None:
     """Runs the nights and writes the file."""
     given = sys.argv[1:2]
     with nullcontext(given[0]) if given else tempfile.TemporaryDirectory() as folder:
-        root = Path(folder).resolve()
         spark = build(load(None, [*SHOP, "spark.master=local[2]"]).spark, "planted bench")
-        shop = Warehouse(root, spark)
+        shop = Warehouse(Path(folder).resolve(), spark)
         nights = []
         for day in range(FIRST, FIRST + NIGHTS):
             nights.append(night(shop, day))
             print(json.dumps(nights[-1]), file=sys.stderr)
-        last = START + timedelta(days=FIRST + NIGHTS - 1)
-        config = load(None, [f"warehouse.root={root}", *SHOP])
-        run = Run(spark, config, last, "report", new_run_id(last))
-        outcome = execute(page_of.JOB, run)
-        size = round((root / "report" / f"{last}.html").stat().st_size / 1024)
-    write("planted", {"nights": nights, "report_s": outcome.seconds, "report_kb": size})
+        reports = [reported(shop)]
+        earlier(shop)
+        reports.append(reported(shop))
+    write("planted", {"nights": nights, "reports": reports})
 
 
 if __name__ == "__main__":

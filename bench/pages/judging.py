@@ -79,11 +79,9 @@ def planted(f: Figures) -> str:
             ]
         )
     head = ["night", "changed", "gate", "what was seen", "robots' rows", "nDCG@10, day before"]
-    seconds = f["report_s"]
-    return "\n".join(
-        [
-            table(head, rows) + "\n",
-            f"- the report after {len(rows)} nights, {f['report_kb']} kB, seconds: "
-            + against(seconds, "at most 20", seconds <= 20),
-        ]
-    )
+    reports = [
+        f"- the report over {report['nights']} nights, {report['kb']} kB, seconds: "
+        + against(report["seconds"], "at most 20", report["seconds"] <= 20)
+        for report in f["reports"]
+    ]
+    return "\n".join([table(head, rows) + "\n", *reports])
