@@ -107,6 +107,26 @@ def test_a_point_without_bounds_is_open() -> None:
     assert ("fill-opacity: 0" in exact, "fill-opacity: 0" in unknown) == (False, True)
 
 
+def test_no_plot_but_one_of_many_columns_is_wider_than_a_phone() -> None:
+    few, many = (
+        heat("a", "A", ["one"], [str(n) for n in range(weeks)], np.ones((1, weeks)))
+        for weeks in (12, 26)
+    )
+    for svg, is_wide in ((few, False), (many, True), (bars("a", "A", {"a": 1.0}), False)):
+        [least] = re.findall(r"min-width: (\d+)px", svg)
+        assert (int(least) > 390 - 2 * 16, 'class="wide"' in svg) == (is_wide, is_wide)
+
+
+def test_long_names_of_series_stand_in_two_lines() -> None:
+    def lines_of(*names: str) -> int:
+        svg = lines("a", "A", [Line(name, DAYS, [1, 2, 3]) for name in names])
+        found = {name: re.search(rf'<text [^>]*y="([\d.]+)"[^>]*>{name}<', svg) for name in names}
+        return len({place[1] for place in found.values() if place})
+
+    assert lines_of("one", "two", "three") == 1
+    assert lines_of("items on any list", "pairs of two categories", "unevenness of items") == 2
+
+
 def test_a_tall_plot_is_printed_at_its_size() -> None:
     tall = intervals("a", "A", [(f"segment {n}", 0.2, 0.1, 0.3) for n in range(40)])
     html = rendered(Page("p", [], [Section("all", "All", [Plot(tall, "A")])]))

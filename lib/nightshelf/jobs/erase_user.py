@@ -81,7 +81,9 @@ def _known_as(run: Run, user: str) -> tuple[str, ...]:
     return (pseudonym, user) if pseudonym else (user,)
 
 
-def _concerned(run: Run, digests: Sequence[str]) -> Iterator[tuple[Table, tuple[Column, dict[str, Column]]]]:
+def _concerned(
+    run: Run, digests: Sequence[str]
+) -> Iterator[tuple[Table, tuple[Column, dict[str, Column]]]]:
     """Each table that names users: which of its rows, and what is set where they stay.
 
     By digests of the ids, since Delta writes conditions into its log.

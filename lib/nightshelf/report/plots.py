@@ -14,7 +14,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-WIDTH, HEIGHT = 7.2, 2.9  # inches; the page scales it
+WIDTH, WIDE, HEIGHT = 4.8, 9.6, 2.9  # inches; the page scales it
+LETTERS: Final = 40
+"""So many fit into a line above a plot, beside the marks of four series."""
 INK: Final = "#010101"
 """Stands for the colour of the page's text."""
 SERIES: Final = ("#010102", "#010103", "#010104", "#010105", "#010106")
@@ -77,8 +79,17 @@ def lines(name: str, title: str, series: Sequence[Line], height: float = HEIGHT)
         )  # days since 1970, as on the axis
         axes.set_xlim(shown.min() - 1, shown.max() + 1)
         axes.set_ylim(bottom=0)
-        axes.legend(ncols=len(series), loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0)
-        axes.set_title(title, pad=22)
+        # No wider than the plot.
+        rows = 1 if sum(len(line.name) for line in series) <= LETTERS else 2
+        axes.legend(
+            ncols=-(-len(series) // rows),
+            loc="lower left",
+            bbox_to_anchor=(0, 1.0),
+            borderaxespad=0,
+            columnspacing=1,
+            handlelength=1.2,
+        )
+        axes.set_title(title, pad=8 + 14 * rows)
 
     return _drawn(name, draw, height)
 
@@ -102,7 +113,7 @@ def curve(
         axes.set_xlim(0, end)
         axes.set_ylim(0, end)
 
-    return _drawn(name, draw, HEIGHT, WIDTH / 2)
+    return _drawn(name, draw, HEIGHT)
 
 
 def bars(name: str, title: str, values: Mapping[str, float]) -> str:
@@ -116,6 +127,17 @@ def bars(name: str, title: str, values: Mapping[str, float]) -> str:
         axes.set_title(title)
 
     return _drawn(name, draw, 0.6 + 0.22 * len(values))
+
+
+def columns(name: str, title: str, values: Mapping[str, float]) -> str:
+    """A column a name, from left to right; every third name is told."""
+
+    def draw(axes: Axes) -> None:
+        axes.bar(list(values), list(values.values()), color=SERIES[0], width=0.7)
+        axes.set_xticks(range(0, len(values), 3))
+        axes.set_title(title)
+
+    return _drawn(name, draw, HEIGHT)
 
 
 def intervals(name: str, title: str, rows: Sequence[tuple[str, float, float, float]]) -> str:
@@ -143,7 +165,8 @@ def heat(
     name: str, title: str, rows: Sequence[str], columns: Sequence[str], shares: NDArray[np.float64]
 ) -> str:
     """A cell a (row, column) with its share in percent, empty where it is NaN."""
-    size = min(8.0, 150 / len(columns))  # points: "100%" is no wider than a cell
+    width = WIDTH if len(columns) <= 12 else WIDE
+    size = min(8.0, 21 * width / len(columns))  # points: "100%" is no wider than a cell
 
     def draw(axes: Axes) -> None:
         for r, c in zip(*np.nonzero(~np.isnan(shares)), strict=True):
@@ -161,7 +184,7 @@ def heat(
             spine.set_visible(False)
         axes.set_title(title)
 
-    return _drawn(name, draw, 0.7 + 0.26 * len(rows))
+    return _drawn(name, draw, 0.7 + 0.26 * len(rows), width)
 
 
 def _drawn(name: str, draw: Callable[[Axes], Any], height: float, width: float = WIDTH) -> str:
@@ -176,7 +199,8 @@ def _drawn(name: str, draw: Callable[[Axes], Any], height: float, width: float =
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # As wide as the page lets it be, but not so narrow that its letters could not be read.
     wide = f"max-width: {width * 96:.0f}px; min-width: {width * 68:.0f}px"
-    element = rf'<svg viewBox="\1" style="{wide}" role="img">'
+    spans = ' class="wide"' if width > WIDTH else ""
+    element = rf'<svg viewBox="\1"{spans} style="{wide}" role="img">'
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', element, svg, count=1)
     svg = re.sub(r"font-family: [^;]*; ?", "", svg)
     svg = re.sub(r'id="([\w.]+_\d+)"', rf'id="{name}-\1"', svg)

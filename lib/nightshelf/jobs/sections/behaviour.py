@@ -11,7 +11,7 @@ from nightshelf.columns import CATEGORY, ITEM, TITLE
 from nightshelf.jobs.past_runs import why_not
 from nightshelf.report.page import Block, Note, Plot, Section
 from nightshelf.report.page import Table as Rows
-from nightshelf.report.plots import bars, heat
+from nightshelf.report.plots import bars, columns, heat
 from nightshelf.runs import Run
 from nightshelf.tables import (
     BASKET_RULES,
@@ -98,7 +98,7 @@ def _hours(rows: DataFrame) -> Block:
     told = rows.where("measure = 'hour'").orderBy("place").collect()
     named = {r["bin"]: float(r["sessions"]) for r in told}
     return Plot(
-        bars("hours", "Sessions by the hour in which they begin (UTC)", named),
+        columns("hours", "Sessions by the hour in which they begin (UTC)", named),
         "When shoppers come.",
     )
 
