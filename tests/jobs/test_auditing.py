@@ -20,10 +20,13 @@ def test_lists_that_break_a_limit_leave_readers_what_they_have(
     told = (*PLAIN, "--conf-file", nights.conf, "--ds", "2026-11-24")
     tables = (GOLD_RECOMMENDATIONS, SERVING_RECOMMENDATIONS)
     before = [nights.store.version(table) for table in tables]
-    held = invoke("recommend", *told, "--set", "audits.max_fallback=0.01")
+    limits = ("max_fallback=0.01", "min_catalogue_coverage=1.0")
+    sets = [word for limit in limits for word in ("--set", f"audits.{limit}")]
+    held = invoke("recommend", *told, *sets)
     assert held.code == 65
     assert held.error.startswith("gold.recommendations: held back by its audits, nothing published")
-    assert "at most 0.01 (audits.max_fallback)" in held.error
+    for said in ("most 0.01 (audits.max_fallback)", "least 1 (audits.min_catalogue_coverage)"):
+        assert said in held.error
     assert [nights.store.version(table) for table in tables] == before
     assert invoke("recommend", *told).code == 0
     manifest = nights.store.last_manifest(GOLD_RECOMMENDATIONS)
