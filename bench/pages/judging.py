@@ -64,7 +64,9 @@ def planted(f: Figures) -> str:
     for night in f["nights"]:
         first = night["runs"][0]
         how = "held" if first["exit_code"] == 65 else f"exit {first['exit_code']}"
-        moved = [f"{name} {measure} {value}" for name, measure, value in night["over_limit"]]
+        over = night["over_limit"][:3]
+        new = [row for row in night["largest"].get("unseen", ()) if row[2] > 0 and row not in over]
+        moved = [f"{name} {measure} {value}" for name, measure, value in [*over, *new]]
         told = [f"{job}: {message}" for job, message in night["failed"] if job == "train_ctr"]
         if night["model"] and night["model"][0] == "refused":
             told.append(f"model refused: {night['model'][1]}")
@@ -73,7 +75,7 @@ def planted(f: Figures) -> str:
                 night["ds"],
                 night["changed"] or "",
                 "" if first["exit_code"] == 0 else how,
-                "; ".join([*moved[:3], *told[:1]]),
+                "; ".join([*moved, *told[:1]]),
                 night["robots_rows"] or "",
                 night["ndcg@10_of_the_day_before"] or "",
             ]

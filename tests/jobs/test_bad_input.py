@@ -71,6 +71,20 @@ def test_too_many_refused_rows_stop_the_run(invoke: Invoke, shop: Shop) -> None:
     assert invoke("ingest", "--conf-file", shop.conf, *DS, "--set", limits).code == 0
 
 
+def test_what_a_night_let_pass_does_not_hold_the_next(invoke: Invoke, shop: Shop) -> None:
+    shop.deliver("2026-11-23", *(f"u,i,hover,2026-11-23 10:00:0{n},1" for n in range(5)))
+    first = ("--conf-file", shop.conf, "--ds", "2026-11-23")
+    assert invoke("ingest", *first).code == 65
+    assert invoke("ingest", *first, "--set", "ingest.quarantine_limit=0.5").code == 0
+    assert invoke("ingest", "--conf-file", shop.conf, *DS).code == 0
+    shop.deliver("2026-11-25", "u,i,hover,2026-11-25 10:00:00,1", "u,i,click,2026-11-25 10:00:00,1")
+    ended = invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-25")
+    assert ended.code == 65
+    assert ended.error.startswith(
+        "new events since the night of 2026-11-24: 1 of 2 rows (50.0%) are faulty (unknown_type 1)"
+    )
+
+
 def test_a_dropped_column_stops_the_run_before_any_write(invoke: Invoke, shop: Shop) -> None:
     assert invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-23").code == 0
     shop.deliver("2026-11-24", "u1,i1,click,2026-11-24 10:00:00", header="user,item,type,at")

@@ -1,5 +1,6 @@
 """The gates between a source and the warehouse: drifted columns, too many refused rows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from statistics import median
@@ -8,9 +9,11 @@ from pyspark.sql import DataFrame
 
 from nightshelf.config import IngestConfig
 from nightshelf.errors import DataQualityError
-from nightshelf.ingest.cleaning import HARMLESS
+from nightshelf.ingest.cleaning import HARMLESS, UNDATED
 
 Schema = dict[str, str]
+Counts = Mapping[tuple[str | None, date], int]
+"""Rows by reason and day; None is the reason of rows that are kept."""
 
 
 def schema_of(frame: DataFrame) -> Schema:
@@ -44,16 +47,46 @@ def added_columns(name: str, before: Schema | None, now: Schema) -> list[str]:
     return [column for column in now if column not in before]
 
 
-def check_refused(refused: Mapping[str, int], read: int, config: IngestConfig) -> None:
+def newly_refused(read: Counts, known: Counts, last: date) -> tuple[Counter[str], int]:
+    """Rows by reason that no night up to `last` has let pass, and how many rows they are among.
+
+    Those of later days, and of days with further faulty rows, but for rows that passed: `known` are
+    refused rows as earlier nights left them. Of undated rows each night tells the day anew, so that
+    they count by their reason alone.
+    """
+    undated = Counter[str | None]()
+    for (reason, _), rows in known.items():
+        undated[reason] += rows if reason in UNDATED else 0
+    refused, rows_of_day, asked = Counter[str](), Counter[date](), set[date]()
+    for (reason, day), rows in sorted(
+        read.items(), key=lambda told: (told[0][1], told[0][0] or "")
+    ):
+        passed = 0
+        if reason in UNDATED:
+            passed = min(rows, undated[reason])
+            undated[reason] -= passed
+        elif reason is not None:
+            passed = min(rows, known.get((reason, day), 0))
+        rows_of_day[day] += rows - passed
+        if reason is not None:
+            refused[reason] += rows - passed
+        if day > last or (reason is not None and reason not in HARMLESS and rows > passed):
+            asked.add(day)
+    return refused, sum(rows_of_day[day] for day in asked)
+
+
+def check_refused(
+    refused: Mapping[str, int], read: int, config: IngestConfig, what: str = "events"
+) -> None:
     """Raises DataQualityError where a reason's rows, or all faulty ones, pass their limit.
 
-    A window of days does not see the purchases that older returns are of.
+    A window of days does not see the purchases that older returns are of. what: rows these are.
     """
     if not read:
         return
     for reason, limit in config.quarantine_limits.items():
         rows, key = refused.get(reason, 0), f"ingest.quarantine_limits.{reason}"
-        _check("events", reason, rows, read, limit, key)
+        _check(what, reason, rows, read, limit, key)
     harmless = HARMLESS if config.window_days is None else HARMLESS | {"return_unmatched"}
     others = {
         reason: rows
@@ -63,7 +96,7 @@ def check_refused(refused: Mapping[str, int], read: int, config: IngestConfig) -
     worst = ", ".join(f"{r} {n:,}" for r, n in sorted(others.items(), key=lambda x: -x[1])[:3])
     faulty = sum(others.values())
     limit, key = config.quarantine_limit, "ingest.quarantine_limit"
-    _check("events", f"faulty ({worst})", faulty, read, limit, key)
+    _check(what, f"faulty ({worst})", faulty, read, limit, key)
 
 
 def check_unread(kind: str, unread: int, read: int, config: IngestConfig) -> None:

@@ -75,7 +75,7 @@ def run(run: Run) -> None:
         # Three tables and the counts come from it: without this the sources were read four times.
         .persist(StorageLevel.DISK_ONLY)
     )
-    check_refused(run, judged)
+    check_refused(run, judged, commits)
     reviews = replace(timed, until=run.ds)
     check_unread(run, reader, config.sources.items, "items")
     check_unread(run, reader, config.sources.users, "users")

@@ -16,7 +16,9 @@ from nightshelf.ingest.events import Delivery
 from nightshelf.ingest.sources import Reader, S
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
-from nightshelf.tables import OPS_ERASED_USERS, SILVER_EVENTS, Check
+from nightshelf.tables import OPS_ERASED_USERS, QUARANTINE_EVENTS, SILVER_EVENTS, Check
+from nightshelf.tables.commits import Commits
+from nightshelf.tables.upkeep import first_kept
 
 
 def check_schemas(run: Run, before: Mapping[str, Any], delivery: Delivery) -> None:
@@ -57,20 +59,46 @@ def check_key(run: Run, before: Mapping[str, Any], key: str | None) -> None:
         )
 
 
-def check_refused(run: Run, judged: DataFrame) -> None:
-    """Raises DataQualityError where rows are lost, too many refused, or too few of ds itself."""
-    counts: Counter[str | None] = Counter()
-    kept_by_day: dict[date, int] = {}
-    for reason, day, rows in judged.groupBy(cleaning.REASON_CODE, DS).count().collect():
-        counts[reason] += rows
-        if reason is None:
-            kept_by_day[day] = rows
-    kept = counts.pop(None, 0)
-    refused = {reason: rows for reason, rows in sorted(counts.items()) if reason}
-    gate.check_accounts(run.rows_in, kept, sum(refused.values()))
+def check_refused(run: Run, judged: DataFrame, commits: Commits) -> None:
+    """Raises DataQualityError where rows are lost, too many refused, or too few of ds itself.
+
+    What an earlier night refused and let pass is not held against this one: see `newly_refused`.
+    """
+    counts = {
+        (reason, day): rows
+        for reason, day, rows in judged.groupBy(cleaning.REASON_CODE, DS).count().collect()
+    }
+    kept_by_day = {day: rows for (reason, day), rows in counts.items() if reason is None}
+    kept = sum(kept_by_day.values())
+    refused = Counter[str]()
+    for (reason, _), rows in sorted(counts.items(), key=lambda told: told[0][0] or ""):
+        if reason is not None:
+            refused[reason] += rows
+    gate.check_accounts(run.rows_in, kept, refused.total())
     logger().info("events", read=run.rows_in, kept=kept, **refused)
-    gate.check_refused(refused, run.rows_in, run.config.ingest)
+    before = commits.newest_day(date.max)
+    if before:
+        last = date.fromisoformat(before["ds"])
+        fresh, among = gate.newly_refused(*_still_told(run, counts, last), last)
+        what = f"new events since the night of {last}"
+        gate.check_refused(fresh, among, run.config.ingest, what)
+    else:
+        gate.check_refused(refused, run.rows_in, run.config.ingest)
     _check_day(run, kept_by_day)
+
+
+def _still_told(run: Run, read: gate.Counts, last: date) -> tuple[gate.Counts, gate.Counts]:
+    """Of the days whose refused rows are kept, and of later ones: rows read, and rows refused."""
+    since = min(day for _, day in read) if read else run.ds
+    kept = first_kept(run.ds, run.config.maintenance.quarantine_days)
+    if kept is not None:
+        since = max(since, min(kept, last + timedelta(days=1)))
+    recent = {key: rows for key, rows in read.items() if key[1] >= since}
+    if run.store.version(QUARANTINE_EVENTS) is None:
+        return recent, {}
+    table = run.read(QUARANTINE_EVENTS).where(F.col(DS) >= F.lit(since))
+    known = table.groupBy(cleaning.REASON_CODE, DS).count().collect()
+    return recent, {(reason, day): rows for reason, day, rows in known}
 
 
 def check_unread(run: Run, reader: Reader, sources: Sequence[S], kind: str) -> None:
