@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 Transform: TypeAlias = Callable[[DataFrame], DataFrame]
 
@@ -36,7 +37,6 @@ CATEGORY: Final = "category"
 STOCK: Final = "stock"
 DELISTED: Final = "delisted"
 ATTRIBUTES: Final = "attributes"
-VALID_FROM: Final = "valid_from"
 
 NUMBERS: Final = "numbers"
 CATEGORIES: Final = "categories"
@@ -66,3 +66,8 @@ EVENT_TYPES: Final = ("impression", "view", "click", "cart", "purchase", "rating
 
 NEW_USER: Final = "__new__"
 """The user_id under which the list for everyone without a history is published."""
+
+
+def top_of_path(category: str) -> Column:
+    """`Shoes` of the category `Shoes > Boots`."""
+    return F.trim(F.split_part(category, F.lit(" > "), F.lit(1)))

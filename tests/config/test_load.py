@@ -91,6 +91,8 @@ def test_config_is_frozen() -> None:
             "{maintenance: {history_days: 20}, drift: {reference_days: 21}}",
             "maintenance.history_days: 20 days are kept, too few for drift.reference_days: 21",
         ),
+        ("warehouse: /data/wh", "warehouse: input should be a valid dictionary"),
+        ("simulate: true", "simulate: input should be a valid dictionary"),
         ("audits: {days: 31}", "audits.days: input should be less than or equal to 30, found 31"),
         ("drift: {reference_days: 31}", "input should be less than or equal to 30, found 31"),
         (

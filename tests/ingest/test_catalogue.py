@@ -65,6 +65,35 @@ def test_a_date_in_a_form_of_its_own_is_that_day_in_any_zone(
     assert item["ds"] == date(2026, 1, 15)
 
 
+def test_what_holds_from_no_day_holds_from_the_delivery(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "items.csv").write_text("item,price,since\na,1,\nb,2,1890-01-01\n")
+    source = ItemSource(
+        format="csv", path="items.csv", options={"header": "true"},
+        columns={"item_id": "item", "price": "price", "valid_from": "since"},
+    )  # fmt: skip
+    items = deliver_items(Reader(spark, str(tmp_path), None, DS), [source])
+    assert {r["item_id"]: r["ds"] for r in items.collect()} == {"a": DS, "b": date(1890, 1, 1)}
+
+
+def test_two_sources_tell_of_one_user(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "crm.csv").write_text("user,since\nu1,\nu1,2020-01-01\n")
+    (tmp_path / "loyalty.csv").write_text("user,plan\nu1,gold\n")
+    options = {"header": True}
+    crm = UserSource(
+        format="csv", path="crm.csv", options=options,
+        columns={"user_id": "user", "signup_date": "since"},
+    )  # fmt: skip
+    loyalty = UserSource(
+        format="csv", path="loyalty.csv", options=options, columns={"user_id": "user"},
+        attributes=("plan",),
+    )  # fmt: skip
+    reader = Reader(spark, str(tmp_path), None, DS)
+    [user] = deliver_users(reader, [crm, loyalty], None).collect()
+    assert (user["signup_date"], user["attributes"]) == (date(2020, 1, 1), {"plan": "gold"})
+
+
 def test_a_change_of_a_user_holds_from_its_file_s_day_on(
     spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -82,7 +111,7 @@ def test_a_change_of_a_user_holds_from_its_file_s_day_on(
     )
     users = deliver_users(Reader(spark, str(tmp_path), None, DS), [source], None)
     told = {
-        (r["user_id"], r["ds"].day): r["attributes"].get("plan")
+        (r["user_id"], r["ds"].day): (r["attributes"] or {}).get("plan")
         for r in users.transform(changes).collect()
     }
     assert told == {

@@ -93,6 +93,23 @@ def test_keep_filters_rows(spark: SparkSession, tmp_path: Path) -> None:
     assert pairs(read(spark, tmp_path, source)) == [("2", "b")]
 
 
+def test_a_row_cut_off_before_what_keep_asks_for_is_not_lost(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "log.csv").write_text("user,item,site\n1,a,de\n2,b,fr\n3,c\n")
+    options = {"header": True}
+    source = FileSource(format="csv", path="log.csv", options=options, keep={"site": ("de",)})
+    told = {r["user"]: r[CORRUPT] for r in read(spark, tmp_path, source).collect()}
+    assert told == {"1": None, "3": "3,c"}
+
+
+def test_files_without_a_letter_are_a_missing_input(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("")
+    source = FileSource(format="csv", path="log.csv", options={"header": True})
+    with pytest.raises(MissingInputError, match=r"sources\.events\.0: every file at .*log\.csv is"):
+        read(spark, tmp_path, source)
+
+
 def test_a_missing_column_is_named_with_its_file(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("user,item\n1,a\n")
     (tmp_path / "2.csv").write_text("user\n1\n")

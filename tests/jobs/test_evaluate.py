@@ -112,6 +112,9 @@ def test_a_day_that_moved_too_far_holds_the_night(invoke: Invoke, nights: Shop) 
     rows = [f"u{n},i{n % 4},click,2026-11-24 12:{n:02d}:00,1" for n in range(60)]
     nights.deliver("2026-11-24", *rows)
     assert invoke("ingest", *conf).code == 0
+    version = nights.store.version(DRIFT)
+    tried = invoke("check_drift", *conf, "--set", "drift.max_change=0.5", "--dry-run")
+    assert (tried.code, nights.store.version(DRIFT)) == (65, version)
     held = invoke("check_drift", *conf, "--set", "drift.max_change=0.5")
     assert held.code == 65
     assert "the night's inputs have moved" in held.error

@@ -105,6 +105,12 @@ def test_refused_rows_that_expired_stay_away(invoke: Invoke, shop: Shop) -> None
     assert days_of(shop, QUARANTINE_EVENTS) == refused[1:]
 
 
+def test_a_day_to_come_takes_nothing_away(invoke: Invoke, shop: Shop) -> None:
+    ended = invoke("maintain", "--conf-file", shop.conf, "--ds", "2062-11-24")
+    assert ended.code == 64
+    assert ended.error.startswith("--ds 2062-11-24: that day is not over, and no night of it")
+
+
 def age(folder: Path) -> None:
     """Makes what lies in a folder two days old."""
     then = time.time() - 2 * 86_400

@@ -180,6 +180,10 @@ def test_readers_have_the_lists_of_an_earlier_day_again(
     assert invoke("rollback", *conf, "--to-ds", "2026-11-23", "--dry-run").code == 0
     assert nights.store.digest(SERVING_RECOMMENDATIONS) == new
 
+    with nights.store.lock("serving.recommendations/newest"):  # as a night that is publishing
+        busy = ("--to-ds", "2026-11-23", "--set", "warehouse.commit_wait_seconds=0")
+        assert invoke("rollback", *conf, *busy).code == 75
+    assert nights.store.digest(SERVING_RECOMMENDATIONS) == new
     back = invoke("rollback", *conf, "--to-ds", "2026-11-23")
     assert back.code == 0
     assert nights.store.digest(SERVING_RECOMMENDATIONS) == old

@@ -82,6 +82,9 @@ def test_lists_of_a_day_to_come_are_an_error() -> None:
         check_age(told(0, -365), 1)
     with pytest.raises(DataQualityError, match=r"^serving.recommendations is of a day, after"):
         check_age(told(-1, 5), 1)
+    with pytest.raises(DataQualityError, match=r"^serving.search_results is of a day, 5 days"):
+        check_age(told(0, 5), 1)
+    check_age(told(0, 5), 1, searches=False)
 
 
 def test_a_warehouse_without_anything(invoke: Invoke, shop: Shop) -> None:

@@ -6,7 +6,7 @@ import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from nightshelf.errors import MissingInputError, RetryLaterError
+from nightshelf.errors import ConfigError, MissingInputError, RetryLaterError
 from nightshelf.tables.files import Files
 
 
@@ -40,4 +40,8 @@ def test_storage_that_fails_is_not_taken_for_an_absent_file(
     with pytest.raises(RetryLaterError, match=r"told\.json: cannot be read; run again .*8020") as e:
         files.read_bytes(str(path))
     assert "\n" not in str(e.value)
+    denied = "org.apache.hadoop.security.AccessControlException: Permission denied: user=me"
+    raised = spark._jvm.java.io.IOException(denied)
+    with pytest.raises(ConfigError, match=r"told\.json: access is refused; give the job's user"):
+        files.read_bytes(str(path))
     assert files.read_json(str(path)) == {}

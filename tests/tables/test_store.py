@@ -122,6 +122,19 @@ def test_the_manifest_of_the_newest_day_up_to_a_day(spark: SparkSession, store: 
     assert commits.nearest_day(MONDAY - timedelta(days=1))["told"] == "again"
 
 
+@pytest.mark.parametrize("said", ["mended by hand", '{"note": 1}', "[]"])
+def test_what_others_say_of_their_commits_is_no_manifest(
+    spark: SparkSession, store: Store, said: str
+) -> None:
+    store.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
+    delta = DeltaTable.forPath(spark, store.path(ITEM_NEIGHBOURS))
+    with store.setting("spark.databricks.delta.commitInfo.userMetadata", said):
+        delta.update("item_id = 'a'", {"similarity": "0.25"})
+    commits = store.commits(ITEM_NEIGHBOURS)
+    assert commits.newest_day(TUESDAY)["ds"] == "2026-11-23"
+    assert (commits.manifest(), commits.first_day_changed(0, 1)) == ({}, date.min)
+
+
 def test_a_run_reads_one_version_to_its_end(spark: SparkSession, store: Store) -> None:
     store.publish(neighbours(spark, row("a", MONDAY)), ITEM_NEIGHBOURS, MONDAY)
     assert store.read(ITEM_NEIGHBOURS).count() == 1

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import CATEGORY, ITEM, Transform
+from nightshelf.columns import CATEGORY, ITEM, Transform, top_of_path
 
 NONE = "none"
 
@@ -13,7 +13,7 @@ def placed(items: DataFrame) -> Transform:
 
     items [item_id, category], one row an item. Of a category that is a path, the top.
     """
-    top = F.trim(F.split_part(CATEGORY, F.lit(" > "), F.lit(1)))
+    top = top_of_path(CATEGORY)
     tops = items.select(ITEM, F.when(top != "", top).alias(CATEGORY))
     return lambda events: (
         events.where(F.col(ITEM).isNotNull()).join(tops, ITEM, "left").fillna({CATEGORY: NONE})

@@ -68,5 +68,8 @@ class MaintenanceConfig(Section):
         30, ge=1, description="days for which a model that is used no more is kept; null: for ever"
     )
     small_file_mb: int = Field(
-        32, ge=1, le=1_024, description="smaller files of a day are brought together"
+        32,
+        ge=1,
+        le=1_024,
+        description="smaller files of a table without a folder a day are brought together",
     )

@@ -286,10 +286,13 @@ class Config(Section):
         sources = tree.get("sources") or {} if isinstance(tree, dict) else None
         if not isinstance(sources, dict) or sources.get("events"):
             return tree
-        root = (tree.get("warehouse") or {}).get("root", "warehouse")
+        warehouse, simulate = tree.get("warehouse") or {}, tree.get("simulate") or {}
+        if not (isinstance(warehouse, dict) and isinstance(simulate, dict)):
+            return tree
+        root = warehouse.get("root", "warehouse")
         return {
             **tree,
-            "simulate": {**(tree.get("simulate") or {}), "enabled": True},
+            "simulate": {**simulate, "enabled": True},
             "sources": {**sources, **simulated_sources(str(root))},
         }
 

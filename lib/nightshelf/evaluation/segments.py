@@ -7,7 +7,17 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightshelf.columns import ATTRIBUTES, CATEGORY, DS, ITEM, PRICE, SEGMENT, USER, Transform
+from nightshelf.columns import (
+    ATTRIBUTES,
+    CATEGORY,
+    DS,
+    ITEM,
+    PRICE,
+    SEGMENT,
+    USER,
+    Transform,
+    top_of_path,
+)
 from nightshelf.exact import exact_sum
 
 ACTIVITY: Final[Mapping[str, int]] = {"many": 10, "some": 3, "few": 1}
@@ -57,7 +67,7 @@ def segments(
 
 def _levels(items: DataFrame) -> DataFrame:
     """[item_id, category, level]: the top of its category's path; the share of cheaper items."""
-    top = F.split_part(CATEGORY, F.lit(" > "), F.lit(1))
+    top = top_of_path(CATEGORY)
     priced = F.when(F.col(PRICE) > 0, F.col(PRICE))
     # One partition a side: a catalogue is ranked here, not the events.
     level = F.percent_rank().over(Window.partitionBy(priced.isNull()).orderBy(priced))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightshelf.columns import (
@@ -31,14 +31,16 @@ ITEM_COLUMNS = (
 def mapped_items(source: ItemSource, until: date) -> Transform:
     """[an item source's columns] -> [silver.items], one row a source row.
 
-    `ds` is the day from which the row holds. Without `valid_from` it is the day that the path
-    names, or `until` where it names none. Later days are left out.
+    `ds` is the day from which the row holds. Where `valid_from` tells none it is the day that the
+    path names, or `until` where it names none. Later days are left out.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
         fields: dict[str, Column] = {name: value(ref) for name, ref in source.columns.items()}
         valid_from = fields.get("valid_from")
-        told = _told_on(until) if valid_from is None else day(source, valid_from)
+        told = _told_on(until)
+        if valid_from is not None:
+            told = F.coalesce(day(source, valid_from), told)
         price = field(fields, PRICE).try_cast("double")
         stock = field(fields, STOCK).try_cast("double")
         return rows.select(
@@ -111,7 +113,7 @@ def deliver_users(reader: Reader, sources: Sequence[UserSource], pseudonym: Pseu
         rows.transform(mapped_users(source, reader.until, pseudonym))
         for source, rows in reader.each(sources, "users")
     ]
-    return reduce(DataFrame.unionByName, frames).transform(_one_row_a_user_and_day)
+    return reduce(DataFrame.unionByName, frames).transform(_one_row_a_day)
 
 
 def mapped_users(source: UserSource, until: date, pseudonym: Pseudonym = None) -> Transform:
@@ -147,21 +149,17 @@ def _attributes(names: Sequence[str]) -> Column:
     return F.map_filter(F.create_map(*pairs), lambda _, told: told.isNotNull())
 
 
-def _one_row_a_user_and_day(users: DataFrame) -> DataFrame:
-    first = Window.partitionBy(USER, DS).orderBy("signup_date", F.to_json(ATTRIBUTES))
-    return users.withColumn("n", F.row_number().over(first)).where("n = 1").drop("n")
-
-
-def _one_row_a_day(items: DataFrame) -> DataFrame:
-    """Joins the rows of one (item, day): the greatest value of each column that has one."""
-    plain = [name for name in ITEM_COLUMNS if name not in (ITEM, DS, ATTRIBUTES)]
+def _one_row_a_day(rows: DataFrame) -> DataFrame:
+    """Joins the rows of one (item or user, day): the greatest value of each column that has one."""
+    key = ITEM if ITEM in rows.columns else USER
+    plain = [name for name in rows.columns if name not in (key, DS, ATTRIBUTES)]
     entries = F.flatten(F.collect_list(F.map_entries(ATTRIBUTES)))
     sources = F.array_sort(F.array_distinct(entries))
     return (
-        items.groupBy(ITEM, DS)
+        rows.groupBy(key, DS)
         .agg(*(F.max(name).alias(name) for name in plain), sources.alias("entries"))
         .withColumn(ATTRIBUTES, _map_of_sorted(F.col("entries")))
-        .select(*ITEM_COLUMNS)
+        .select(*rows.columns)
     )
 
 

@@ -87,7 +87,11 @@ class Reader:
         missing = [column for column in wanted if column not in frame.columns]
         if missing:
             raise _missing_column(name, missing[0], str(source.path or source.table), frame.columns)
-        return frame.where(_kept(source)) if source.keep else frame
+        if not source.keep:
+            return frame
+        # A row cut off before the columns that say whether it is wanted is malformed.
+        broken = F.col(CORRUPT).isNotNull() if CORRUPT in frame.columns else F.lit(False)
+        return frame.where(_kept(source) | broken)
 
     def first_days(self, sources: Sequence[FileSource]) -> dict[str, date]:
         """The day of the oldest file of each source that has one a day, by the source's path.
@@ -169,6 +173,8 @@ class Reader:
             has_header = options.get("header") == "true"
             header = files.first_line(path, options.get("encoding", "UTF-8")) if has_header else ""
             groups.setdefault(header, []).append(path)
+        if not groups:
+            raise MissingInputError(f"{name}: every file at {pattern} is empty; deliver it again")
         # A parser that skips the columns nobody asks for does not see that a row has too many.
         asked = {"columnNameOfCorruptRecord": CORRUPT, "columnPruning": "false"}
         frames = []

@@ -38,9 +38,9 @@ def run(run: Run) -> None:
     rows = reduce(DataFrame.unionByName, _moved(run)).withColumns(
         {DS: F.lit(run.ds), "limit_value": _limit(run)}
     )
-    run.publish(rows.select(*names), DRIFT)
-    if not run.dry_run:
-        _hold(run)
+    rows = rows.select(*names).persist()  # published, and held to the limits
+    run.publish(rows, DRIFT)
+    _hold(run, rows)
 
 
 def _moved(run: Run) -> Iterator[DataFrame]:
@@ -87,11 +87,10 @@ def _limit(run: Run) -> Column:
     return F.coalesce(*told)
 
 
-def _hold(run: Run) -> None:
+def _hold(run: Run, rows: DataFrame) -> None:
     """Raises where a limit is broken."""
-    rows = run.read(DRIFT, on=run.ds).where("value > limit_value")
     worst = F.desc(F.col("value") / F.col("limit_value"))
-    broken = rows.orderBy(worst, "subject", "name").collect()
+    broken = rows.where("value > limit_value").orderBy(worst, "subject", "name").collect()
     if broken:
         told = "; ".join(
             f"{row['subject']}.{row['name']}: {row['measure']} {row['value']:.3f}, at most "

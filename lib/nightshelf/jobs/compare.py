@@ -1,4 +1,4 @@
-"""Compare: the lists of two runs of a day, judged by the same users; writes nothing."""
+"""Compare: the lists of two runs of a day, judged by the same users; no table changes."""
 
 import json
 from functools import partial

@@ -60,7 +60,7 @@ def _erase(run: Run, user: str) -> None:
             run.store.files.delete(f"{run.store.root}/{place}")
     left = [trace(run.store, table, m, ids) for table, (m, _) in tables.items()]
     run.rows_in = sum(found.rows for found in left)
-    models = [folder.uri for folder, *_ in _models_that_know(run, ids)]
+    models = [folder.uri for folder, _ in _models_that_know(run, ids)]
     pages = list(_pages_with(run, ids))
     _show(left, models + pages, run.dry_run)
     found = [one.table for one in left if not one.is_clean] + models + pages
@@ -118,20 +118,22 @@ def _remember(run: Run, digest: str) -> None:
 
 def _forget_models(run: Run, ids: Sequence[str]) -> None:
     """What a model learnt of the user stays in it as a number that no id leads to any more."""
-    for folder, encoding, known in _models_that_know(run, ids):
-        for name, content in encoding.without(USER, known).files().items():
+    for folder, encoding in _models_that_know(run, ids):
+        left = encoding
+        for known in ids:
+            left = left.without(USER, known) if left.knows(USER, known) else left
+        for name, content in left.files().items():
             folder.write(name, content)
 
 
-def _models_that_know(run: Run, ids: Sequence[str]) -> Iterator[tuple[Folder, Encoding, str]]:
+def _models_that_know(run: Run, ids: Sequence[str]) -> Iterator[tuple[Folder, Encoding]]:
     root = Folder(f"{run.store.root}/models")
     for model in root.names():
         folder = root.folder(model).folder(FOLDER)
         if set(FILES) <= set(folder.names()):
             encoding = Encoding.of({name: folder.read(name) for name in FILES})
-            for known in ids:
-                if encoding.knows(USER, known):
-                    yield folder, encoding, known
+            if any(encoding.knows(USER, known) for known in ids):
+                yield folder, encoding
 
 
 def _pages_with(run: Run, ids: Sequence[str]) -> Iterator[str]:

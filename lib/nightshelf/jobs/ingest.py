@@ -171,8 +171,9 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
     if _are_daily(sources):
         since = first
     elif any("valid_from" in source.columns for source in sources):
-        # All of it is read, and a row may come long after the day from which it holds.
-        since = run.config.ingest.first_day
+        # All of it is read, and a row may come long after the day from which it holds: what is
+        # sold on the shop's first day may have been told long before.
+        since = date.min
     else:
         since = run.ds
         items, check = _whole_catalogue(run, items)

@@ -9,10 +9,12 @@ from typing import Final
 from rich.console import Console
 
 from nightshelf.columns import DS, USER
+from nightshelf.errors import ConfigError
 from nightshelf.jobs.printed import grid
 from nightshelf.ranking.registry import KINDS, in_use, located
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import single
+from nightshelf.runs.record import last_day_over
 from nightshelf.tables import (
     CUSTOMERS,
     GOLD_RECOMMENDATIONS,
@@ -25,6 +27,7 @@ from nightshelf.tables import (
     SEARCH_INDEX,
     SEARCH_QUERIES,
     SEARCH_WORDS,
+    SILVER_EVENTS,
     SILVER_USERS,
     TABLES,
     TEXT_NEIGHBOURS,
@@ -56,7 +59,16 @@ of the shop as a whole. Of users, of whom every night tells anew, the newest row
 
 
 def run(run: Run) -> None:
-    """Keeps what `maintenance` says, as of ds; a dry run tells what would go."""
+    """Keeps what `maintenance` says, as of ds; a dry run tells what would go.
+
+    Raises ConfigError where ds is a day to come: all there is would be old.
+    """
+    newest = run.store.commits(SILVER_EVENTS).newest_day(date.max).get(DS)
+    if run.ds > max(last_day_over(), date.fromisoformat(newest) if newest else date.min):
+        raise ConfigError(
+            f"--ds {run.ds}: that day is not over, and no night of it was run: what is kept is "
+            f"counted back from it; the newest night is {newest or 'none'}"
+        )
     found = [keep(run, table) for table in TABLES if run.store.version(table) is not None]
     folders = list(old_folders(run))
     for folder in folders:

@@ -1,6 +1,7 @@
 """What ops.job_runs tells of runs that are over."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
@@ -9,6 +10,9 @@ from nightshelf.columns import DS
 from nightshelf.jobs.evaluate import night
 from nightshelf.runs import Run
 from nightshelf.tables import OPS_JOB_RUNS
+
+NO_STEPS: Final = ("nightly", "backfill", "replay")
+"""Jobs that say again what the steps of nights say, or only look at one."""
 
 
 def with_repaired(runs: DataFrame) -> DataFrame:
@@ -21,12 +25,12 @@ def with_repaired(runs: DataFrame) -> DataFrame:
 def last_runs(run: Run) -> dict[str, Row]:
     """The last run of each step in the night of ds, by its job's name; dry runs are left out.
 
-    So is `nightly`: it says again what its steps say, and is recorded once all of them are over.
+    So are NO_STEPS: a night is recorded once all of its steps are over.
     """
     rows = (
         run.read(OPS_JOB_RUNS, until=run.ds)
         .where(night(run.config) == F.lit(run.ds))
-        .where((F.col("status") != "dry-run") & (F.col("job") != "nightly"))
+        .where((F.col("status") != "dry-run") & ~F.col("job").isin(*NO_STEPS))
         .orderBy("started")
         .collect()
     )

@@ -8,7 +8,7 @@ import click
 
 from nightshelf.errors import ConfigError, MissingInputError
 from nightshelf.jobs.restoring import restore_model
-from nightshelf.jobs.serving import ROLLED_BACK_FROM, SERVED, newest_day
+from nightshelf.jobs.serving import ROLLED_BACK_FROM, SERVED, deciding, newest_day
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import Arguments, command, start
 from nightshelf.runs.logs import logger
@@ -41,6 +41,11 @@ def republish(run: Run, tables: Mapping[Table, Table]) -> None:
 
 def _again(run: Run, serving: Table, gold: Table) -> bool:
     """Whether readers had something else before."""
+    with deciding(run, serving):
+        return _given_back(run, serving, gold)
+
+
+def _given_back(run: Run, serving: Table, gold: Table) -> bool:
     had = run.store.last_manifest(serving)
     told = {"table": serving.name, "from_ds": had.get("ds", "nothing"), "to_ds": run.ds.isoformat()}
     if run.store.digest(gold, on=run.ds) == run.store.digest(serving):

@@ -1,6 +1,7 @@
 """From the gold table of a night to the table that readers open."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from typing import Any, Final
 
@@ -30,6 +31,17 @@ def newest_day(told: Mapping[str, Any]) -> date | None:
     return max((date.fromisoformat(day) for day in days if day), default=None)
 
 
+def deciding(run: Run, serving: Table) -> AbstractContextManager[None]:
+    """Holds back who else would look at what readers have, and then publish.
+
+    Runs of two days have different locks of their own. Raises LockHeldError where another is not
+    done in time.
+    """
+    if run.dry_run:
+        return nullcontext()
+    return run.store.lock(f"{serving.name}/newest", run.config.warehouse.commit_wait_seconds)
+
+
 def serve(run: Run, serving: Table) -> None:
     """Publishes the rows of ds in the table's history to readers, unless they have a later day's.
 
@@ -40,8 +52,7 @@ def serve(run: Run, serving: Table) -> None:
     if run.dry_run:
         return
     gold = SERVED[serving]
-    # Nights of two days at once have different locks: no day must come between look and commit.
-    with run.store.lock(f"{serving.name}/newest", run.config.warehouse.commit_wait_seconds):
+    with deciding(run, serving):
         told = run.store.last_manifest(serving)
         newest = newest_day(told)
         if newest is not None and newest > run.ds:

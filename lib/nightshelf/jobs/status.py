@@ -19,7 +19,12 @@ from nightshelf.jobs.serving import SERVED
 from nightshelf.runs import Run
 from nightshelf.runs.cli import Arguments, command, start
 from nightshelf.runs.record import Outcome
-from nightshelf.tables import OPS_JOB_RUNS, SERVING_RECOMMENDATIONS, TABLES
+from nightshelf.tables import (
+    OPS_JOB_RUNS,
+    SERVING_RECOMMENDATIONS,
+    SERVING_SEARCH_RESULTS,
+    TABLES,
+)
 
 DAYS: Final = 7
 """Failures of so many days are told."""
@@ -153,16 +158,18 @@ def _body(arguments: Arguments) -> Outcome:
     else:
         show(told, Console())
     if limit is not None:
-        check_age(told, int(limit))
+        check_age(told, int(limit), searches=run.config.search.enabled)
     return Outcome()
 
 
-def check_age(told: dict[str, Any], limit: int) -> None:
+def check_age(told: dict[str, Any], limit: int, *, searches: bool = True) -> None:
     """Raises DataQualityError where what readers have is more days old than the limit.
 
     So it does where that is of a later day than the status: nights until then would not reach them.
+    searches: whether nights answer queries; where they do not, old results stay as they are.
     """
-    served = {table.name for table in SERVED}
+    left_out = set() if searches else {SERVING_SEARCH_RESULTS}
+    served = {table.name for table in SERVED.keys() - left_out}
     ages = {row["table"]: row for row in told["published"] if row["table"] in served}
     if SERVING_RECOMMENDATIONS.name not in ages:
         raise MissingInputError(

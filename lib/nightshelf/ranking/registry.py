@@ -51,7 +51,7 @@ LOSS_TOLERANCE: Final = 0.02
 """Share by which the log loss may be above that of the model in use."""
 
 Metrics = Mapping[str, float]
-"""Of one model on test rows: `ctr.metrics.metrics`."""
+"""Of one model on test rows: `metrics.metrics`."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Line:
     high: Sequence[float] | None = None
 
 
-def lines(name: str, title: str, series: Sequence[Line], height: float = HEIGHT) -> str:
+def lines(name: str, title: str, series: Sequence[Line]) -> str:
     """Series over days, in the order of the page's colours; a band is an interval.
 
     So is a bar, of a day that has none beside it: a band would have no width there.
@@ -91,7 +91,7 @@ def lines(name: str, title: str, series: Sequence[Line], height: float = HEIGHT)
         )
         axes.set_title(title, pad=8 + 14 * rows)
 
-    return _drawn(name, draw, height)
+    return _drawn(name, draw, HEIGHT)
 
 
 def _alone(known: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 from pyspark.sql import Row, SparkSession
 
 from nightshelf.config import config_hash, decisive
-from nightshelf.errors import EXIT_BUG, EXIT_OK, ConfigError, NightshelfError
+from nightshelf.errors import EXIT_BUG, EXIT_OK, ConfigError, NightshelfError, short_line
 from nightshelf.runs.failures import explained
 from nightshelf.runs.logs import logger
 from nightshelf.runs.run import Job, Run, Skipped
@@ -59,7 +59,12 @@ def recorded(run: Run) -> Iterator[Outcome]:
 def execute(job: Job, run: Run) -> Outcome:
     """Runs one job under its locks and records it. Errors are raised after they are recorded."""
     with recorded(run) as outcome, run.store.at_work(*job.locks(run.ds)):
-        job.run(run)
+        try:
+            job.run(run)
+        finally:
+            # However it ended, no later step has a use for what it kept between its reads.
+            with _warned("what the step kept in memory stays there"):
+                run.spark.catalog.clearCache()
     if outcome.status == "skipped":
         logger().info("step", step=job.name, status="skipped", why=outcome.message)
     else:
@@ -164,7 +169,7 @@ def failure(error: Exception) -> Outcome:
     """The outcome of a run that ended by `error`."""
     if isinstance(error, NightshelfError):
         return Outcome("failed", error.exit_code, str(error))
-    return Outcome("failed", EXIT_BUG, f"{type(error).__name__}: {error}")
+    return Outcome("failed", EXIT_BUG, f"{type(error).__name__}: {short_line(error)}")
 
 
 def parse_ds(text: str, option: str = "--ds") -> date:

@@ -28,6 +28,7 @@ LAST_POSITION: Final = 50
 """Positions from here on count as one."""
 LEAST_LOOKS: Final = 1e-3
 """A position that nothing was learnt of is looked at so often."""
+ROUNDS: Final = 100
 
 
 def shown(link_seconds: int) -> Transform:
@@ -86,7 +87,7 @@ class ClickModel:
     pairs: pa.Table
 
 
-def position_based(counts: pa.Table, *, rounds: int = 100, prior: float = 1.0) -> ClickModel:
+def position_based(counts: pa.Table, *, prior: float = 1.0) -> ClickModel:
     """Learnt by expectation-maximisation (Chuklin et al. 2015, "Click Models for Web Search").
 
     counts [query, item_id, position, shown, clicked]. Attractions are drawn to the mean click rate
@@ -108,7 +109,7 @@ def position_based(counts: pa.Table, *, rounds: int = 100, prior: float = 1.0) -
     examination = np.clip(np.bincount(place, clicked, positions) / at, 1e-3, 1.0)
     examination = examination / examination.max(initial=1e-3) * (1.0 - 1e-3)
     attraction = np.full(len(lists), min(base / examination.mean(), 0.5))
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         unclicked = 1.0 - examination[place] * attraction[pair]
         attracted = clicked + (shown_ - clicked) * attraction[pair] * (
             (1.0 - examination[place]) / np.maximum(unclicked, 1e-12)

@@ -56,7 +56,7 @@ class Commits:
         """Of the table at a path."""
         history = DeltaTable.forPath(spark, path).history()
         rows = history.select("version", "operation", "userMetadata").collect()
-        return Commits(tuple(Commit(v, o, dict(json.loads(told or "{}"))) for v, o, told in rows))
+        return Commits(tuple(Commit(v, o, _manifest(told)) for v, o, told in rows))
 
     def __iter__(self) -> Iterator[Commit]:
         return iter(self.commits)
@@ -113,6 +113,15 @@ class Commits:
             return date.min
         days = [commit.first_day for commit in later if commit.operation not in SAME_ROWS]
         return min(days, default=None)
+
+
+def _manifest(told: str | None) -> dict[str, Any]:
+    """What a publish told of itself; empty where the commit is another's, whatever it says."""
+    try:
+        found = json.loads(told or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and {"ds", "since"} <= found.keys() else {}
 
 
 def _day(manifest: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from nightshelf.errors import MissingInputError, NightshelfError, RetryLaterError
+from nightshelf.errors import MissingInputError, NightshelfError, RetryLaterError, refused_access
 
 _IS_THERE = re.compile("AlreadyExists|AlreadyBeingCreated|RemoteFileChanged")
 """How file systems say that a file is there: HDFS while another writes it, S3 as it is closed."""
@@ -141,7 +141,8 @@ class Files:
                     f"{path}: not as it was written; bring the file back from a copy"
                 ) from None
             why = str(error.java_exception.getMessage()).partition("\n")[0]
-            raise RetryLaterError(f"{path}: cannot be read; run again ({kind}: {why})") from None
+            later = RetryLaterError(f"{path}: cannot be read; run again ({kind}: {why})")
+            raise refused_access(error, path) or later from None
 
     def read_json(self, path: str) -> dict[str, Any]:
         """The JSON object in a small file; empty where it is missing, torn or being written."""

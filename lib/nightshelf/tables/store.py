@@ -89,7 +89,9 @@ class Store:
         Raises MissingInputError where it was never published, and where the version that the store
         is pinned to is kept no more.
         """
-        version = self.versions.get(table.name, self.version(table))
+        version = self.versions.get(table.name)
+        if version is None:
+            version = self.version(table)
         if version is None:
             raise MissingInputError(
                 f"{table.name}: no such table yet at {self.path(table)}; run the step that writes "

@@ -95,8 +95,9 @@ def came_back(told: Sequence[Mapping[str, Any]]) -> Plot:
 
 
 def _hours(rows: DataFrame) -> Block:
-    told = rows.where("measure = 'hour'").orderBy("place").collect()
-    named = {r["bin"]: float(r["sessions"]) for r in told}
+    told = rows.where("measure = 'hour'").collect()
+    found = {r["bin"]: float(r["sessions"]) for r in told}
+    named = {hour: found.get(hour, 0.0) for hour in (f"{n:02}" for n in range(24))}
     return Plot(
         columns("hours", "Sessions by the hour in which they begin (UTC)", named),
         "When shoppers come.",

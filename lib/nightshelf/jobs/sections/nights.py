@@ -13,7 +13,7 @@ from nightshelf.config import EventSource
 from nightshelf.errors import DataQualityError
 from nightshelf.ingest.cleaning import UNDATED
 from nightshelf.ingest.sources import DAY
-from nightshelf.jobs.past_runs import why_not, with_repaired
+from nightshelf.jobs.past_runs import NO_STEPS, why_not, with_repaired
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, bars, lines
 from nightshelf.runs import Run
@@ -115,7 +115,7 @@ def gates(run: Run) -> Section:
         .transform(with_repaired)
         .where((F.col("exit_code") == DataQualityError.exit_code) & (F.col(DS) >= first))
         .where(F.col("status") == "failed")  # a dry run holds nothing back
-        .where(F.col("job") != "nightly")  # says again what its step said
+        .where(~F.col("job").isin(*NO_STEPS))
         .orderBy(F.desc("started"))
         .collect()
     )

@@ -1,6 +1,6 @@
 """How good the lists were: over time, beside baselines, for whom, and how broad."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 import numpy as np
@@ -16,8 +16,6 @@ from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, curve, intervals, lines
 from nightshelf.runs import Run
 from nightshelf.tables import GOLD_EVALUATION
-
-Cells = Mapping[tuple[date, str, str], Row]
 
 
 class Judged:
