@@ -125,6 +125,14 @@ def test_a_day_that_moved_too_far_holds_the_night(invoke: Invoke, nights: Shop) 
     assert invoke("nightly", *night).code == 65
     page = (nights.folder / "warehouse" / "report" / "2026-11-24.html").read_text()
     assert "2026-11-24, check_drift: gold.drift: the night&#39;s inputs have moved" in page
+    # A change that is to stay is what later days are compared with.
+    stays = ("--set", "drift.max_change=0.5", "--set", "drift.since=2026-11-24")
+    assert invoke("check_drift", *conf, *stays).code == 0
+    later = ("--conf-file", nights.conf, "--ds", "2026-11-25")
+    nights.deliver("2026-11-25", *(row.replace("11-24", "11-25") for row in rows))
+    assert invoke("ingest", *later).code == 0
+    assert invoke("check_drift", *later, *stays[:2]).code == 65
+    assert invoke("check_drift", *later, *stays).code == 0
     assert invoke("check_drift", *conf).code == 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nightshelf.jobs import maintain as maintain_job
 from nightshelf.tables import (
     CUSTOMERS,
     GOLD_RECOMMENDATIONS,
@@ -34,7 +35,10 @@ def files(shop: Shop, table: str) -> list[Path]:
 
 
 @pytest.mark.long
-def test_what_no_night_reads_any_more_goes(invoke: Invoke, nights: Shop) -> None:
+def test_what_no_night_reads_any_more_goes(
+    invoke: Invoke, nights: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintain_job, "last_day_over", lambda: date(2026, 11, 30))
     served = nights.store.digest(SERVING_RECOMMENDATIONS)
     events = nights.store.digest(SILVER_EVENTS)
     last = nights.store.digest(ITEM_NEIGHBOURS, on=date(2026, 11, 24))

@@ -55,11 +55,11 @@ def test_an_item_told_long_after_it_came_is_known(invoke: Invoke, shop: Shop) ->
     items = shop.folder / "items.csv"
     items.write_text("item,price,since\ni0,5,2026-10-01\n")
     night(invoke, shop, "2026-11-23", "ingest")
-    items.write_text("item,price,since\ni0,5,2026-10-01\ni1,7,2026-10-02\ni0,6,2026-11-24\n")
+    items.write_text("item,price,since\ni0,5,2026-10-01\ni1,7,1900-01-01\ni0,6,2026-11-24\n")
     night(invoke, shop, "2026-11-24", "ingest")
     rows = shop.store.read(SILVER_ITEMS).collect()
     assert sorted((row["item_id"], row["price"], str(row["ds"])) for row in rows) == [
-        ("i0", 5.0, "2026-10-01"), ("i0", 6.0, "2026-11-24"), ("i1", 7.0, "2026-10-02"),
+        ("i0", 5.0, "2026-10-01"), ("i0", 6.0, "2026-11-24"), ("i1", 7.0, "1900-01-01"),
     ]  # fmt: skip
 
 

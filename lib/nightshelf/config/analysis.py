@@ -1,5 +1,6 @@
 """The keys of what tells how a shop and its lists are doing."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -39,6 +40,10 @@ class DriftConfig(Section):
         le=30,
         description="days back to the features that those of ds are compared with; at most the 30 "
         "that Delta's log tells of",
+    )
+    since: date | None = Field(
+        None,
+        description="day of a change that is to stay: it passes; later days are measured by it",
     )
     keys: int = Field(
         20_000, ge=100, description="users and items of each day, about, by whom features are"

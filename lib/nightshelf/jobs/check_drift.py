@@ -44,20 +44,32 @@ def run(run: Run) -> None:
 
 
 def _moved(run: Run) -> Iterator[DataFrame]:
-    config = run.config.drift
+    days = (run.ds - _since(run)).days
     events = run.read(SILVER_EVENTS, until=run.ds)
     run.rows_in = events.count()
-    yield events.transform(events_moved(run.ds, config.reference_days))
+    yield events.transform(events_moved(run.ds, days))
     for table, key in ((USER_FEATURES, USER), (ITEM_FEATURES, ITEM)):
         day = _reference(run, table)
         if day is not None and run.store.has(table, run.ds):
             subject = table.name.removeprefix("gold.")
             before = run.read(table, on=day)
             now = run.read(table, on=run.ds)
-            yield now.transform(features_moved(subject, key, before, config.keys))
+            yield now.transform(features_moved(subject, key, before, run.config.drift.keys))
     if run.store.version(SAMPLES) is not None:
         samples = run.read(SAMPLES, until=run.ds)
-        yield samples.transform(labels_moved(run.ds, config.reference_days))
+        yield samples.transform(labels_moved(run.ds, days))
+
+
+def _accepted(run: Run) -> date:
+    """The day of a change that is to stay, for later ones; `date.min` up to it."""
+    told = run.config.drift.since
+    return told if told is not None and told < run.ds else date.min
+
+
+def _since(run: Run) -> date:
+    """The first of the days that ds is compared with."""
+    back = run.ds - timedelta(days=run.config.drift.reference_days)
+    return max(back, _accepted(run))
 
 
 def _reference(run: Run, table: Table) -> date | None:
@@ -66,14 +78,16 @@ def _reference(run: Run, table: Table) -> date | None:
     Commits tell of days, too, whose rows have expired since.
     """
     rows = run.store.commits(table).rows_by_day()
-    days = sorted(day for day, n in rows.items() if n and day < run.ds)
-    since = run.ds - timedelta(days=run.config.drift.reference_days)
+    days = sorted(day for day, n in rows.items() if n and _accepted(run) <= day < run.ds)
+    since = _since(run)
     old, young = [d for d in days if d <= since], [d for d in days if d > since]
     return next((day for day in (*reversed(old), *young) if run.store.has(table, day)), None)
 
 
 def _limit(run: Run) -> Column:
     config = run.config.drift
+    if config.since == run.ds:
+        return F.lit(None).cast("double")
     limits = {
         PSI: config.max_psi,
         DIVERGENCE: config.max_divergence,
@@ -100,8 +114,8 @@ def _hold(run: Run, rows: DataFrame) -> None:
         more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
         raise DataQualityError(
             f"{DRIFT.name}: the night's inputs have moved, nothing is trained or published, "
-            f"readers keep what they have: {told}{more}; look at the inputs of {run.ds}, or set "
-            "the limit anew"
+            f"readers keep what they have: {told}{more}; look at the inputs of {run.ds}; where "
+            f"the change is to stay, go on with --set drift.since={run.ds}"
         )
 
 

@@ -43,6 +43,7 @@ from nightshelf.tables.commits import Commits
 from nightshelf.tables.upkeep import first_kept
 
 ONE_DAY = timedelta(days=1)
+LONG_AGO = date(1000, 1, 1)  # four digits: Spark gets days from Python as text
 
 
 def run(run: Run) -> None:
@@ -173,7 +174,7 @@ def _publish_items(run: Run, reader: Reader, judged: DataFrame, first: date) -> 
     elif any("valid_from" in source.columns for source in sources):
         # All of it is read, and a row may come long after the day from which it holds: what is
         # sold on the shop's first day may have been told long before.
-        since = date.min
+        since = LONG_AGO
     else:
         since = run.ds
         items, check = _whole_catalogue(run, items)
