@@ -62,8 +62,8 @@ def planted(f: Figures) -> str:
     """What the gates and the drift tables made of a shop that changes."""
     rows = []
     for night in f["nights"]:
-        first = night["runs"][0]
-        how = "held" if first["exit_code"] == 65 else f"exit {first['exit_code']}"
+        failed = [run for run in night["runs"] if run["exit_code"]]
+        how = [f"{run['exit_code']}: {run['message'].partition(':')[0]}" for run in failed]
         over = night["over_limit"][:3]
         new = [row for row in night["largest"].get("unseen", ()) if row[2] > 0 and row not in over]
         moved = [f"{name} {measure} {value}" for name, measure, value in [*over, *new]]
@@ -74,13 +74,13 @@ def planted(f: Figures) -> str:
             [
                 night["ds"],
                 night["changed"] or "",
-                "" if first["exit_code"] == 0 else how,
+                "; ".join(how),
                 "; ".join([*moved, *told[:1]]),
                 night["robots_rows"] or "",
                 night["ndcg@10_of_the_day_before"] or "",
             ]
         )
-    head = ["night", "changed", "gate", "what was seen", "robots' rows", "nDCG@10, day before"]
+    head = ["night", "changed", "held by", "what was seen", "robots' rows", "nDCG@10, day before"]
     reports = [
         f"- the report over {report['nights']} nights, {report['kb']} kB, seconds: "
         + against(report["seconds"], "at most 20", report["seconds"] <= 20)
