@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from statistics import median
 
 from pyspark.sql import DataFrame
@@ -58,10 +59,8 @@ def newly_refused(read: Counts, known: Counts, last: date) -> tuple[Counter[str]
     for (reason, _), rows in known.items():
         undated[reason] += rows if reason in UNDATED else 0
     refused, rows_of_day, asked = Counter[str](), Counter[date](), set[date]()
-    for (reason, day), rows in sorted(
-        read.items(), key=lambda told: (told[0][1], told[0][0] or "")
-    ):
-        passed = 0
+    for reason, day in sorted(read, key=itemgetter(1)):
+        rows, passed = read[reason, day], 0
         if reason in UNDATED:
             passed = min(rows, undated[reason])
             undated[reason] -= passed

@@ -71,11 +71,11 @@ def check_refused(run: Run, judged: DataFrame, commits: Commits) -> None:
     kept_by_day = {day: rows for (reason, day), rows in counts.items() if reason is None}
     kept = sum(kept_by_day.values())
     refused = Counter[str]()
-    for (reason, _), rows in sorted(counts.items(), key=lambda told: told[0][0] or ""):
+    for (reason, _), rows in counts.items():
         if reason is not None:
             refused[reason] += rows
     gate.check_accounts(run.rows_in, kept, refused.total())
-    logger().info("events", read=run.rows_in, kept=kept, **refused)
+    logger().info("events", read=run.rows_in, kept=kept, **dict(sorted(refused.items())))
     before = commits.newest_day(date.max)
     if before:
         last = date.fromisoformat(before["ds"])
