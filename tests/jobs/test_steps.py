@@ -44,18 +44,26 @@ def test_without_training_models_go_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expired", "taken"), [((), 2), ((1, 2), 9), ((1, 2, 9), 12), ((1, 2, 9, 12), None)]
-)
-def test_a_day_that_has_expired_is_no_reference(
-    expired: tuple[int, ...], taken: int | None
+    ("expired", "since", "taken"),
+    [
+        ((), None, 2), ((1, 2), None, 9), ((1, 2, 9), None, 12), ((1, 2, 9, 12), None, None),
+        ((), 3, 9), ((), 12, 12), ((12,), 12, None), ((), 13, None), ((), 30, 2),
+    ],
+)  # fmt: skip
+def test_the_day_that_features_are_compared_with(
+    expired: tuple[int, ...], since: int | None, taken: int | None
 ) -> None:
-    """Of the 30th, with one 25 days before it: the newest so old, else the oldest since."""
+    """Of the 30th, with one 25 days before it: the newest so old, else the oldest since.
+
+    None that has expired, nor from before a change that is to stay.
+    """
     days = {date(2026, 11, day): 5 for day in (1, 2, 9, 12)}
     store = SimpleNamespace(
         commits=lambda _: SimpleNamespace(rows_by_day=lambda: days),
         has=lambda _, day: day.day not in expired,
     )
-    drift = SimpleNamespace(reference_days=25)
+    changed = date(2026, 11, since) if since else None
+    drift = SimpleNamespace(reference_days=25, since=changed)
     run: Any = SimpleNamespace(
         store=store, ds=date(2026, 11, 30), config=SimpleNamespace(drift=drift)
     )
