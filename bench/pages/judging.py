@@ -81,9 +81,6 @@ def planted(f: Figures) -> str:
             ]
         )
     head = ["night", "changed", "held by", "what was seen", "robots' rows", "nDCG@10, day before"]
-    reports = [
-        f"- the report over {report['nights']} nights, {report['kb']} kB, seconds: "
-        + against(report["seconds"], "at most 20", report["seconds"] <= 20)
-        for report in f["reports"]
-    ]
-    return "\n".join([table(head, rows) + "\n", *reports])
+    report, seconds = f["report"], f["report"]["seconds"]
+    told = f"- the report over {report['nights']} nights, {report['kb']} kB, seconds: "
+    return table(head, rows) + "\n\n" + told + against(seconds, "at most 20", seconds <= 20)
