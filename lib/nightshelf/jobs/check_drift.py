@@ -115,7 +115,7 @@ def _hold(run: Run, rows: DataFrame) -> None:
         raise DataQualityError(
             f"{DRIFT.name}: the night's inputs have moved, nothing is trained or published, "
             f"readers keep what they have: {told}{more}; look at the inputs of {run.ds}; where "
-            f"the change is to stay, go on with --set drift.since={run.ds}"
+            "the change is to stay, set drift.since to that day from now on"
         )
 
 
