@@ -10,7 +10,7 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateLocator, DayLocator
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -69,14 +69,17 @@ def lines(name: str, title: str, series: Sequence[Line]) -> str:
                 axes.fill_between(days, low, high, color=colour, alpha=0.15, linewidth=0)
                 alone = _alone(~np.isnan(low + high))
                 axes.vlines(days[alone], low[alone], high[alone], color=colour, alpha=0.4)
-        locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+        every = [day for line in series for day in line.days]
+        # Days since 1970, as on the axis.
+        shown = np.array(every, "datetime64[D]").astype(np.float64)
+        locator: DateLocator = AutoDateLocator(  # type: ignore[no-untyped-call]
+            minticks=3, maxticks=8
+        )
+        if np.ptp(shown) < 5:  # else it tells hours
+            locator = DayLocator()  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_formatter(formatter)
-        every = [day for line in series for day in line.days]
-        shown = np.array(every, "datetime64[D]").astype(
-            np.float64
-        )  # days since 1970, as on the axis
         axes.set_xlim(shown.min() - 1, shown.max() + 1)
         axes.set_ylim(bottom=0)
         # No wider than the plot.
