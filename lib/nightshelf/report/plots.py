@@ -72,11 +72,7 @@ def lines(name: str, title: str, series: Sequence[Line]) -> str:
         every = [day for line in series for day in line.days]
         # Days since 1970, as on the axis.
         shown = np.array(every, "datetime64[D]").astype(np.float64)
-        locator: DateLocator = AutoDateLocator(  # type: ignore[no-untyped-call]
-            minticks=3, maxticks=8
-        )
-        if np.ptp(shown) < 5:  # else it tells hours
-            locator = DayLocator()  # type: ignore[no-untyped-call]
+        locator = _days_told(shown.max() - shown.min())
         axes.xaxis.set_major_locator(locator)
         formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_formatter(formatter)
@@ -95,6 +91,13 @@ def lines(name: str, title: str, series: Sequence[Line]) -> str:
         axes.set_title(title, pad=8 + 14 * rows)
 
     return _drawn(name, draw, HEIGHT)
+
+
+def _days_told(span: float) -> DateLocator:
+    """Which of so many days are named on the axis; of few, the other locator would name hours."""
+    if span < 5:
+        return DayLocator()  # type: ignore[no-untyped-call]
+    return AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
 
 
 def _alone(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
