@@ -7,7 +7,7 @@ ARGUMENTS := --conf-file $(CONF) $(foreach set,$(SET),--set $(set))
 NIGHTLY := $(PYTHON) jobs/nightly.py $(ARGUMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-train-gpu bench-score bench-lists bench-truth bench-search bench-text bench-read bench-evaluate bench-planted bench-ctr bench-page format lock conf clean
+.PHONY: help setup nightly backtest airflow test test-all test-airflow test-cluster test-faults dist check audit bench bench-night bench-simulate bench-topk bench-item-cf bench-growth bench-cases bench-quality bench-train bench-train-gpu bench-score bench-lists bench-truth bench-search bench-text bench-read bench-evaluate bench-planted bench-month bench-ctr bench-page format lock conf clean
 
 help:  ## Shows this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ bench-evaluate: setup  ## Measures how fast lists are judged: bench/results/eval
 
 bench-planted: setup  ## Shows what gates and reports make of a shop that changes: bench/results/planted.json
 	@$(PYTHON) bench/planted.py
+
+bench-month: setup  ## Measures the report after thirty nights: bench/results/month.json
+	@$(PYTHON) bench/month.py
 
 bench-page: setup  ## Writes docs/benchmarks.md from bench/results
 	@$(PYTHON) bench/page.py

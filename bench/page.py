@@ -53,6 +53,7 @@ SECTIONS = (
     Section("truth", "truth", "Lists beside a simulated shop's truth", ranking.truth),
     Section("evaluate", "evaluate", "Judging lists", judging.evaluate),
     Section("planted", "planted", "A shop that changes", judging.planted),
+    Section("month", "month", "A month of reports", judging.month),
     Section("search", "search", "Search", words.search),
     Section("text", "text", "Text", words.text),
     Section("simulate", "simulate", "Making the simulated shop", neighbours.simulate),

@@ -78,15 +78,19 @@ class Warehouse:
     spark: SparkSession
     standing: tuple[str, ...]
 
-    def night(self, ds: date, first: str, sets: tuple[str, ...]) -> tuple[int, str | None]:
+    def night(self, ds: date, first: str, sets: tuple[str, ...] = ()) -> tuple[int, str | None]:
         """Runs the steps of a night from the first on; its exit code and what it said."""
-        config = load(None, [f"warehouse.root={self.root}", *SHOP, *self.standing, *sets])
-        run = Run(self.spark, config, ds, "nightly", new_run_id(ds))
         try:
+            run = self.run("nightly", ds, *sets)
             nightly.night(run, nightly.STEPS[nightly.NAMES.index(first) :])
         except NightshelfError as error:
             return error.exit_code, str(error)
         return 0, None
+
+    def run(self, job: str, ds: date, *sets: str) -> Run:
+        """A run of a job for a day, told what all are and these settings."""
+        config = load(None, [f"warehouse.root={self.root}", *self.standing, *sets])
+        return Run(self.spark, config, ds, job, new_run_id(ds))
 
     def rows(self, table: str, query: str) -> list[Any]:
         """What DuckDB finds in the newest version of a table; nothing where there is none."""
@@ -163,17 +167,14 @@ def _limit(measure: str) -> float:
     return float(LIMITS[f"drift.max_{measure}"])
 
 
-def reported(shop: Warehouse) -> dict[str, Any]:
-    """Seconds and size of the last night's report, and the nights that it looks back on."""
-    last = START + timedelta(days=FIRST + NIGHTS - 1)
-    config = load(None, [f"warehouse.root={shop.root}", *SHOP])
-    outcome = execute(page_of.JOB, Run(shop.spark, config, last, "report", new_run_id(last)))
-    page = shop.root / "report" / f"{last}.html"
+def reported(shop: Warehouse, ds: date) -> dict[str, Any]:
+    """Seconds and size of a night's report, and how many nights there were until now."""
+    outcome = execute(page_of.JOB, shop.run("report", ds))
     nights = "SELECT count(DISTINCT ds) FROM read_parquet(?) WHERE job = 'nightly'"
     return {
         "nights": shop.rows("ops/job_runs", nights)[0][0],
         "seconds": outcome.seconds,
-        "kb": round(page.stat().st_size / 1024),
+        "kb": round((shop.root / "report" / f"{ds}.html").stat().st_size / 1024),
     }
 
 
@@ -183,12 +184,12 @@ def main() -> None:
     with nullcontext(given[0]) if given else tempfile.TemporaryDirectory() as folder:
         spark = build(load(None, [*SHOP, "spark.master=local[2]"]).spark, "planted bench")
         limits = tuple(f"{key}={value}" for key, value in LIMITS.items())
-        shop = Warehouse(Path(folder).resolve(), spark, limits)
+        shop = Warehouse(Path(folder).resolve(), spark, (*SHOP, *limits))
         nights = []
         for day in range(FIRST, FIRST + NIGHTS):
             nights.append(night(shop, day))
             print(json.dumps(nights[-1]), file=sys.stderr)
-        report = reported(shop)
+        report = reported(shop, START + timedelta(days=FIRST + NIGHTS - 1))
     write("planted", {"nights": nights, "report": report})
 
 

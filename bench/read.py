@@ -33,7 +33,7 @@ from nightshelf.config import SparkConfig, WarehouseConfig
 from nightshelf.session import build
 from nightshelf.tables import SERVING_RECOMMENDATIONS, Store
 
-USERS, ROWS, ASKED, WARM, ITEMS = 1_000_000, 20, 1_000, 50, 100_000
+USERS, ROWS, ASKED, WARM, ITEMS, STEP = 1_000_000, 20, 1_000, 50, 100_000, 4_999
 DS = date(2026, 11, 24)
 COLUMNS = "rank, item_id, score, source, reason"
 
@@ -48,10 +48,13 @@ def name(n: Any) -> Any:
 def publish(spark: SparkSession, root: str) -> str:
     """The table, as a night publishes it; returns where it lies."""
     store = Store(spark, WarehouseConfig(root=root), "bench")
+    user = (F.col("id") / ROWS).cast("long")
+    # From a place of the user's own on, in steps that come to no item twice.
+    item = (F.pmod(F.xxhash64(user), F.lit(ITEMS)) + F.col("id") % ROWS * STEP) % ITEMS
     rows = spark.range(USERS * ROWS).select(
-        name((F.col("id") / ROWS).cast("long")).alias("user_id"),
+        name(user).alias("user_id"),
         (F.col("id") % ROWS + 1).cast("int").alias("rank"),
-        F.format_string("item-%06d", F.pmod(F.xxhash64("id"), F.lit(ITEMS))).alias("item_id"),
+        F.format_string("item-%06d", item).alias("item_id"),
         (F.lit(1.0) / (F.col("id") % ROWS + 2)).alias("score"),
         F.lit("item_cf").alias("source"),
         F.concat(F.lit("Because you bought item-"), F.col("id") % 1000).alias("reason"),
