@@ -9,6 +9,7 @@ import tempfile
 from report import watch, write
 
 USERS = (5_200, 52_000)
+LAST_DAY = "2026-01-30"
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
                 f"simulate.users={users}",
                 "simulate.items=2000",
             ]
-            made = watch("simulate_shop", [*settings, "spark.driver_memory=2g"])
+            made = watch("simulate_shop", [*settings, "spark.driver_memory=2g"], ["--ds", LAST_DAY])
         rows = made.steps["simulate_shop"]["rows_out"]
         shops.append(
             {
