@@ -59,8 +59,6 @@ def run(run: Run) -> None:
     }
     for table, rows in found.items():
         run.publish(_dated(run, rows, table), table)
-    bought.unpersist()
-    events.unpersist()
 
 
 def _last(run: Run, days: int) -> Column:

@@ -54,7 +54,6 @@ def run(run: Run) -> None:
         in_ranges=similarity != "ease",  # whose head is dealt out otherwise
         check=steady(run, ITEM_NEIGHBOURS, cf.k),
     )
-    histories.unpersist()
 
 
 def item_neighbours(run: Run, histories: DataFrame, similarity: Similarity) -> DataFrame:

@@ -129,7 +129,6 @@ def _publish_neighbours(run: Run, model: TextModel, texts: DataFrame) -> None:
     else:
         rows = _neighbours(run, items, known_vectors(run, model, run.ds))
     run.publish(rows.withColumn(DS, F.lit(run.ds)), TEXT_NEIGHBOURS, about={"made_of": made_of})
-    items.unpersist()
 
 
 def _fingerprint(items: DataFrame) -> str:

@@ -58,9 +58,6 @@ def run(run: Run) -> None:
     neighbours.unpersist()
     histories.unpersist()
     export(run, samples, features(run, told, item_opinions(run)), near, together)
-    samples.unpersist()
-    if told is not None:
-        told.vectors.unpersist()
 
 
 def _histories(run: Run, as_of: date) -> DataFrame:

@@ -103,7 +103,6 @@ def run(run: Run) -> None:
             },
         },
     )
-    judged.unpersist()
 
 
 def _since(run: Run, before: Mapping[str, Any]) -> date | None:

@@ -77,13 +77,10 @@ def check_refused(run: Run, judged: DataFrame, commits: Commits) -> None:
     gate.check_accounts(run.rows_in, kept, refused.total())
     logger().info("events", read=run.rows_in, kept=kept, **dict(sorted(refused.items())))
     before = commits.newest_day(date.max)
-    if before:
-        last = date.fromisoformat(before["ds"])
-        fresh, among = gate.newly_refused(*_still_told(run, counts, last), last)
-        what = f"new events since the night of {last}"
-        gate.check_refused(fresh, among, run.config.ingest, what)
-    else:
-        gate.check_refused(refused, run.rows_in, run.config.ingest)
+    last = date.fromisoformat(before["ds"]) if before else date.min
+    fresh, among = gate.newly_refused(*_still_told(run, counts, last), last)
+    what = f"new events since the night of {last}" if before else "events"
+    gate.check_refused(fresh, among, run.config.ingest, what)
     _check_day(run, kept_by_day)
 
 

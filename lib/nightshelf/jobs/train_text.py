@@ -56,7 +56,6 @@ def run(run: Run) -> None:
         _write(run, pairs, text_model.model, data)
         _train(run, pairs, text_model, data)
     finally:
-        pairs.unpersist()
         if run.dry_run:
             run.store.files.delete(data)
 
