@@ -66,6 +66,8 @@ EVENT_TYPES: Final = ("impression", "view", "click", "cart", "purchase", "rating
 
 NEW_USER: Final = "__new__"
 """The user_id under which the list for everyone without a history is published."""
+NIGHTSHELF: Final = "nightshelf"
+"""The model by which tables of figures tell of our own lists."""
 
 
 def top_of_path(category: str) -> Column:

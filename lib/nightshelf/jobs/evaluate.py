@@ -2,12 +2,11 @@
 
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from nightshelf.columns import DS
-from nightshelf.config import Config
+from nightshelf.columns import DS, NIGHTSHELF
 from nightshelf.errors import MissingInputError
 from nightshelf.evaluation.exposure import exposure
 from nightshelf.evaluation.figures import scored
@@ -15,14 +14,13 @@ from nightshelf.evaluation.intervals import means
 from nightshelf.evaluation.scores import NO_PROBABILITIES, score_means
 from nightshelf.jobs.baselines import baselines
 from nightshelf.jobs.judging import Judge, judge
+from nightshelf.jobs.past_runs import EVALUATE
 from nightshelf.jobs.shop import kept_ingredients
 from nightshelf.jobs.show import show_evaluation
 from nightshelf.ranking.lists import by_model
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.tables import GOLD_EVALUATION, GOLD_RECOMMENDATIONS
-
-NIGHTSHELF = "nightshelf"
 
 
 def run(run: Run) -> None:
@@ -51,12 +49,6 @@ def run(run: Run) -> None:
         show_evaluation(rows, ks[len(ks) // 2], NIGHTSHELF, Console())
 
 
-def night(config: Config) -> Column:
-    """The night that a row of [ops.job_runs] belongs to: it judges lists of an earlier day."""
-    days = F.when(F.col("job") == JOB.name, config.evaluate.horizon_days).otherwise(0)
-    return F.date_add(DS, days)
-
-
 def _judged(run: Run, lists: DataFrame, by: Judge, name: str) -> DataFrame:
     """[metric, source, segment, value, low, high, n, why, model]."""
     config = run.config.evaluate
@@ -80,5 +72,5 @@ def _ranked_by_model(run: Run, lists: DataFrame) -> bool:
     return probabilities and told is not None and bool(told[0])
 
 
-JOB = Job("evaluate", run, writes=(GOLD_EVALUATION,))
+JOB = Job(EVALUATE, run, writes=(GOLD_EVALUATION,))
 main = single(JOB)

@@ -3,16 +3,23 @@
 from collections.abc import Mapping
 from typing import Final
 
-from pyspark.sql import DataFrame, Row, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DS
-from nightshelf.jobs.evaluate import night
+from nightshelf.config import Config
 from nightshelf.runs import Run
 from nightshelf.tables import OPS_JOB_RUNS
 
+EVALUATE: Final = "evaluate"
 NO_STEPS: Final = ("nightly", "backfill", "replay")
 """Jobs that say again what the steps of nights say, or only look at one."""
+
+
+def night(config: Config) -> Column:
+    """The night that a row of [ops.job_runs] belongs to: EVALUATE judges an earlier day's lists."""
+    days = F.when(F.col("job") == EVALUATE, config.evaluate.horizon_days).otherwise(0)
+    return F.date_add(DS, days)
 
 
 def with_repaired(runs: DataFrame) -> DataFrame:

@@ -12,8 +12,7 @@ from rich.console import Console
 
 from nightshelf.columns import DS, RUN_ID
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
-from nightshelf.jobs.evaluate import night
-from nightshelf.jobs.past_runs import with_repaired
+from nightshelf.jobs.past_runs import night, with_repaired
 from nightshelf.jobs.printed import grid
 from nightshelf.jobs.serving import SERVED
 from nightshelf.runs import Run

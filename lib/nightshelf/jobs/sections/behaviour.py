@@ -31,8 +31,8 @@ WEEKS: Final = 26
 
 
 def shoppers_do(run: Run, ran: Mapping[str, Row]) -> Section:
-    """All of it, of ds; a note where there is nothing of it, and why."""
-    made: dict[Table, Callable[[DataFrame], Block]] = {
+    """All of it, of ds; a note on what there is nothing of, and why."""
+    made: dict[Table, Callable[[DataFrame], Block | None]] = {
         FUNNELS: _funnel,
         COHORTS: _cohorts,
         SESSION_SHAPES: _hours,
@@ -40,11 +40,14 @@ def shoppers_do(run: Run, ran: Mapping[str, Row]) -> Section:
         CATEGORY_PATHS: _paths,
         BASKET_RULES: lambda rows: _rules(run, rows),
     }
-    there = [table for table in made if run.store.has(table, run.ds)]
-    blocks: list[Block] = [made[table](run.read(table, on=run.ds)) for table in there]
+    blocks: list[Block] = []
     absent: dict[str, list[str]] = {}
-    for table in made:
-        if table not in there:
+    for table, block_of in made.items():
+        there = run.store.version(table) is not None
+        block = block_of(run.read(table, on=run.ds)) if there else None
+        if block is not None:
+            blocks.append(block)
+        else:
             absent.setdefault(_why_not(run, ran, table), []).append(table.name)
     blocks += [Note(f"Nothing in {', '.join(names)}. {why}") for why, names in absent.items()]
     return Section("behaviour", "What shoppers do", blocks)
@@ -64,8 +67,10 @@ def _why_not(run: Run, ran: Mapping[str, Row], table: Table) -> str:
     return why_not(ran, "analyse_behaviour", otherwise=nothing, off=off)
 
 
-def _funnel(rows: DataFrame) -> Block:
+def _funnel(rows: DataFrame) -> Block | None:
     told = rows.orderBy("place").collect()
+    if not told:
+        return None
     overall = {r["step"]: float(r["pairs"]) for r in told if r[CATEGORY] == "all"}
     first = next(iter(overall.values())) or 1.0
     named = {f"{step}  {n / first:.1%}": n for step, n in overall.items()}
@@ -73,8 +78,9 @@ def _funnel(rows: DataFrame) -> Block:
     return Plot(bars("funnel", "From first sight to purchase", named), caption)
 
 
-def _cohorts(rows: DataFrame) -> Block:
-    return came_back([r.asDict() for r in rows.orderBy("cohort", "age_weeks").collect()])
+def _cohorts(rows: DataFrame) -> Block | None:
+    told = [r.asDict() for r in rows.orderBy("cohort", "age_weeks").collect()]
+    return came_back(told) if told else None
 
 
 def came_back(told: Sequence[Mapping[str, Any]]) -> Plot:
@@ -94,8 +100,10 @@ def came_back(told: Sequence[Mapping[str, Any]]) -> Plot:
     return Plot(heat("cohorts", "Who comes back", names, ages, shares), caption)
 
 
-def _hours(rows: DataFrame) -> Block:
+def _hours(rows: DataFrame) -> Block | None:
     told = rows.where("measure = 'hour'").collect()
+    if not told:
+        return None
     found = {r["bin"]: float(r["sessions"]) for r in told}
     named = {hour: found.get(hour, 0.0) for hour in (f"{n:02}" for n in range(24))}
     return Plot(
@@ -104,7 +112,7 @@ def _hours(rows: DataFrame) -> Block:
     )
 
 
-def _customers(rows: DataFrame) -> Block:
+def _customers(rows: DataFrame) -> Block | None:
     told = (
         rows.groupBy("kind")
         .agg(
@@ -117,6 +125,8 @@ def _customers(rows: DataFrame) -> Block:
         .orderBy(F.desc("users"), "kind")
         .collect()
     )
+    if not told:
+        return None
     head = ("kind", "users", "days since the last", "times", "spent", "interest drift")
     means = ("recency", "frequency", "monetary", "drift")
     cells = [[r["kind"], f"{r['users']:,}", *(_mean(r[name]) for name in means)] for r in told]
@@ -127,15 +137,19 @@ def _mean(value: float | None) -> str:
     return "" if value is None else f"{value:,.2f}"
 
 
-def _paths(rows: DataFrame) -> Block:
+def _paths(rows: DataFrame) -> Block | None:
     told = rows.orderBy(F.desc("steps"), CATEGORY, "next_category").limit(TOP).collect()
+    if not told:
+        return None
     cells = [[r[CATEGORY], r["next_category"], f"{r['steps']:,}", f"{r['users']:,}"] for r in told]
     head = ("from", "to", "steps", "users")
     return Rows("The most common steps between categories", head, cells, frozenset({2, 3}))
 
 
-def _rules(run: Run, rows: DataFrame) -> Block:
+def _rules(run: Run, rows: DataFrame) -> Block | None:
     told = rows.orderBy(F.desc("lift"), F.desc("baskets"), "consequent").limit(TOP).collect()
+    if not told:
+        return None
     ids = {item for r in told for item in (*r["antecedent"], r["consequent"])}
     items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).where(F.col(ITEM).isin(*ids))
     titles = {r[ITEM]: r[TITLE] for r in items.select(ITEM, TITLE).collect()}

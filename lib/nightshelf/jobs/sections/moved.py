@@ -23,12 +23,15 @@ TITLES = {
 def what_moved(run: Run, ran: Mapping[str, Row]) -> Section:
     """The farthest of each measure, and those over their limits; why there is nothing of ds."""
     title = "What moved?"
-    if not run.store.has(DRIFT, run.ds):
+    rows: list[Row] = []
+    if run.store.version(DRIFT) is not None:
+        told = run.read(DRIFT, on=run.ds)
+        rows = told.orderBy(F.desc("value"), "subject", "name").collect()
+    if not rows:
         off = None if run.config.drift.enabled else "drift.enabled"
         nothing = f"Nothing to compare {run.ds} with."
         why = why_not(ran, "check_drift", otherwise=nothing, off=off)
         return Section("drift", title, [Note(why)])
-    rows = run.read(DRIFT, on=run.ds).orderBy(F.desc("value"), "subject", "name").collect()
     blocks: list[Block] = [
         Note(
             f"{r['subject']}.{r['name']}: {r['measure']} {r['value']:.3f}, over its limit "

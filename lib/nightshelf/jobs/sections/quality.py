@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from operator import itemgetter
 
 import numpy as np
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, SEGMENT, SOURCE
+from nightshelf.columns import DS, NIGHTSHELF, SEGMENT, SOURCE
 from nightshelf.evaluation.people import ALL
-from nightshelf.jobs.evaluate import NIGHTSHELF
 from nightshelf.jobs.sections.nights import DAYS, none_where
 from nightshelf.jobs.show import of_length, with_bounds
 from nightshelf.report.page import Block, Note, Plot, Section, Table
@@ -34,11 +34,12 @@ class Judged:
         rows = run.read(GOLD_EVALUATION, until=run.ds).where(
             (F.col(DS) >= first) & (F.col(SOURCE) == ALL)
         )
-        overall = rows.where(F.col(SEGMENT) == ALL).collect()
-        self.cells = {(r[DS], r["model"], r["metric"]): r for r in overall}
+        ndcg = f"ndcg@{self.k}"
+        told = rows.where((F.col(SEGMENT) == ALL) | (F.col("metric") == ndcg)).collect()
+        self.cells = {(r[DS], r["model"], r["metric"]): r for r in told if r[SEGMENT] == ALL}
         self.day = max((day for day, _, _ in self.cells), default=None)
-        ndcg = (F.col("metric") == f"ndcg@{self.k}") & (F.col(DS) == F.lit(self.day))
-        self.segments = rows.where(ndcg).orderBy(SEGMENT).collect() if self.day else []
+        of_day = [r for r in told if r[DS] == self.day and r["metric"] == ndcg]
+        self.segments = sorted(of_day, key=itemgetter(SEGMENT))
 
     @property
     def later(self) -> str:
