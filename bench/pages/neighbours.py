@@ -119,7 +119,8 @@ def topk(f: Figures) -> str:
 
 def night(f: Figures) -> str:
     """A whole night."""
-    rows = [[name, "" if s is None else s] for name, s in f["step_seconds"].items()]
+    took = {name: seconds for name, seconds in f["step_seconds"].items() if seconds is not None}
+    rows = [[name, f"{took[name]:.1f}"] for name in sorted(took, key=took.__getitem__)[::-1]]
     peak = f["peak_rss_all_processes_mb"]
     return "\n".join(
         [

@@ -29,12 +29,12 @@ def steps(run: Run, ran: Mapping[str, Row]) -> Section:
         return Section("steps", "What ran", [Note(f"No run of {run.ds} is recorded.")])
     told = [
         [
-            row["job"], row[DS].isoformat(), row["status"], f"{row['seconds']:,.1f}",
+            row[DS].isoformat(), row["job"], row["status"], f"{row['seconds']:,.1f}",
             f"{row['rows_in']:,}", f"{row['rows_out']:,}", row["message"] or "",
         ]
         for row in ran.values()
     ]  # fmt: skip
-    head = ("job", "day", "status", "seconds", "rows in", "rows out", "what it said")
+    head = ("day", "job", "status", "seconds", "rows in", "rows out", "what it said")
     took = {name: row["seconds"] for name, row in ran.items() if row["status"] == "done"}
     blocks: list[Block] = [
         Note(f"{row['job']}: {row['message']}", is_alarm=True)
