@@ -11,6 +11,7 @@ import pytest
 from nightshelf.errors import DataQualityError
 from nightshelf.jobs import build_features, build_samples, check_drift, nightly
 from nightshelf.runs import Job
+from nightshelf.runs.record import Outcome
 from nightshelf.tables import OPS_JOB_RUNS, USER_FEATURES
 from tests.jobs.conftest import Invoke, Shop
 
@@ -23,9 +24,9 @@ def test_nothing_is_trained_by_samples_that_were_not_made(
 ) -> None:
     ran: list[str] = []
 
-    def step(job: Job, _: object, *, is_alone: bool) -> bool:
+    def step(job: Job, _: object, *, is_alone: bool) -> Outcome:
         ran.append(job.name)
-        return job is not failing
+        return Outcome("skipped" if job is failing else "done")
 
     monkeypatch.setattr(nightly, "_step", step)
     run: Any = SimpleNamespace(config=SimpleNamespace(simulate=SimpleNamespace(enabled=False)))
@@ -71,9 +72,11 @@ def test_the_day_that_features_are_compared_with(
     assert found == (date(2026, 11, taken) if taken else None)
 
 
-def test_a_step_run_by_itself_is_no_night(invoke: Invoke, shop: Shop) -> None:
+def test_a_step_run_by_itself_is_no_night(invoke: Invoke, shop: Shop, tmp_path: Path) -> None:
     step = ("--from", "score_reviews", "--to", "score_reviews")
-    assert invoke("nightly", "--conf-file", shop.conf, *DS, *step).code == 0
+    told = ("--status-file", str(tmp_path / "status.json"))
+    assert invoke("nightly", "--conf-file", shop.conf, *DS, *step, *told).code == 0
+    assert json.loads((tmp_path / "status.json").read_text())["status"] == "skipped"
     assert [r["job"] for r in shop.store.read(OPS_JOB_RUNS).collect()] == ["score_reviews"]
 
 

@@ -32,7 +32,7 @@ from nightshelf.jobs.show import show
 from nightshelf.runs import Job, Run
 from nightshelf.runs.cli import Arguments, Extra, command, start
 from nightshelf.runs.logs import logger
-from nightshelf.runs.record import Outcome, execute, recorded
+from nightshelf.runs.record import Outcome, execute, failure, recorded
 
 STEPS = (
     simulate_shop.JOB,
@@ -82,14 +82,14 @@ def night(run: Run, steps: Sequence[Job]) -> Outcome:
     record = recorded(run) if len(steps) > 1 else nullcontext(Outcome())
     with record as outcome, run.store.at_work(f"nightly/{run.ds.isoformat()}"):
         try:
-            _steps(run, steps)
+            ended = _steps(run, steps)
         except DataQualityError:
             if report.JOB in steps:
                 _tell_of_the_gate(run)
             raise
         if recommend.JOB in steps and not run.dry_run:
             show(run, Console())
-    return outcome
+    return outcome if len(steps) > 1 else next(iter(ended), outcome)
 
 
 def _tell_of_the_gate(run: Run) -> None:
@@ -100,14 +100,16 @@ def _tell_of_the_gate(run: Run) -> None:
         logger().warning("no report", why=f"{type(error).__name__}: {error}")
 
 
-def _steps(run: Run, steps: Sequence[Job]) -> None:
-    untrained = False
+def _steps(run: Run, steps: Sequence[Job]) -> list[Outcome]:
+    """Runs those that have something to do; how they ended."""
+    ended, untrained = list[Outcome](), False
     for step in steps:
         if step is simulate_shop.JOB and not run.config.simulate.enabled:
             continue
         if not (untrained and step in MODEL):
-            done = _step(step, run, is_alone=len(steps) == 1)
-            untrained |= not done and step in BEFORE_TRAINING
+            ended.append(_step(step, run, is_alone=len(steps) == 1))
+            untrained |= step in BEFORE_TRAINING and ended[-1].status in ("skipped", "failed")
+    return ended
 
 
 def _body(arguments: Arguments) -> Outcome:
@@ -137,8 +139,8 @@ def _chosen(first: str | None, last: str | None) -> tuple[Job, ...]:
     return STEPS[begin : end + 1]
 
 
-def _step(step: Job, night: Run, *, is_alone: bool) -> bool:
-    """One step as a run of its own; its rows count towards the night's. Whether it did its work.
+def _step(step: Job, night: Run, *, is_alone: bool) -> Outcome:
+    """One step as a run of its own; its rows count towards the night's. How it ended.
 
     A model's or search's step that fails is told and passed over: readers get their lists. Unless
     it is all that was asked for.
@@ -154,10 +156,10 @@ def _step(step: Job, night: Run, *, is_alone: bool) -> bool:
         if is_alone or step not in (*MODEL, *SEARCH, *TOLD):
             raise
         logger().warning("the night goes on without this step", step=step.name, why=str(error))
-        return False
+        return failure(error)
     night.rows_in += run.rows_in
     night.rows_out += run.rows_out
-    return outcome.status != "skipped"
+    return outcome
 
 
 def _last_simulated_day(config: Config, _: Extra) -> date | None:
