@@ -74,9 +74,7 @@ def newly_refused(read: Counts, known: Counts, last: date) -> tuple[Counter[str]
     return refused, sum(rows_of_day[day] for day in asked)
 
 
-def check_refused(
-    refused: Mapping[str, int], read: int, config: IngestConfig, what: str = "events"
-) -> None:
+def check_refused(refused: Mapping[str, int], read: int, config: IngestConfig, what: str) -> None:
     """Raises DataQualityError where a reason's rows, or all faulty ones, pass their limit.
 
     A window of days does not see the purchases that older returns are of. what: rows these are.

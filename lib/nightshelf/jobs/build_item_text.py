@@ -66,8 +66,6 @@ def run(run: Run) -> None:
     if not run.dry_run:
         keep_basis(run, model)
         _publish_neighbours(run, model, texts)
-    for frame in (new, texts):
-        frame.unpersist()
 
 
 def _prepared(run: Run, model: TextModel, distinct: DataFrame) -> Loader[Vectors]:

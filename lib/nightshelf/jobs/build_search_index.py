@@ -44,8 +44,6 @@ def run(run: Run) -> None:
     run.publish(words.select("*", today), SEARCH_WORDS)
     queries = _asked(run).transform(meant(run, words)).persist()
     run.tell(queries=run.publish(queries.select("*", today), SEARCH_QUERIES))
-    for frame in (queries, words, texts):
-        frame.unpersist()
 
 
 def _asked(run: Run) -> DataFrame:

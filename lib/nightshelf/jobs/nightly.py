@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from nightshelf.config import Config
-from nightshelf.errors import ConfigError, DataQualityError, NightshelfError
+from nightshelf.errors import EXIT_OK, ConfigError, DataQualityError, NightshelfError
 from nightshelf.jobs import (
     analyse_behaviour,
     build_features,
@@ -89,7 +89,9 @@ def night(run: Run, steps: Sequence[Job]) -> Outcome:
             raise
         if recommend.JOB in steps and not run.dry_run:
             show(run, Console())
-    return outcome if len(steps) > 1 else next(iter(ended), outcome)
+    if len(steps) > 1:
+        return outcome
+    return ended[0] if ended else Outcome("skipped", EXIT_OK, "no step that is asked for runs here")
 
 
 def _tell_of_the_gate(run: Run) -> None:
