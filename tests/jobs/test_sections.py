@@ -81,9 +81,19 @@ def test_a_night_that_was_held_and_mended_is_told_as_mended(
     assert notes(gates(mended)) == [f"2026-11-24, check_drift (mended): {HELD}"]
     shown = steps(mended, last_runs(mended))
     assert notes(gates(mended), alarms=True) == notes(shown, alarms=True) == []
-    assert [(row[0], row[2]) for row in tables(shown)[0].rows] == [
+    assert [(row[1], row[2]) for row in tables(shown)[0].rows] == [
         ("ingest", "done"), ("check_drift", "done"), ("report", "done"),
     ]  # fmt: skip
+
+
+def test_lists_of_an_earlier_day_that_have_fallen_are_told_in_the_night_that_judged_them(
+    spark: SparkSession, night_of: NightOf
+) -> None:
+    fallen = ended(1, "evaluate", "failed", 65, "a fall")
+    judged = DS - timedelta(days=Config().evaluate.horizon_days)
+    rows = [(*fallen[:2], judged, *fallen[3:])]
+    night = night_of({OPS_JOB_RUNS: spark.createDataFrame(rows, JOB_RUNS)})
+    assert notes(gates(night), alarms=True) == ["2026-11-17, evaluate: a fall"]
 
 
 def ran(job: str, status: str, said: str | None = None) -> dict[str, Any]:

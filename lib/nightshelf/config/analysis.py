@@ -93,3 +93,8 @@ class EvaluateConfig(Section):
     min_propensity: Share = Field(
         0.001, gt=0, description="smaller probabilities of an impression are taken as this"
     )
+    max_fall: Share | None = Field(
+        0.5,
+        description="largest fall of our lists' nDCG below its median of the week before, as a "
+        "share of it; null: any",
+    )

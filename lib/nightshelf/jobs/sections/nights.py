@@ -13,7 +13,7 @@ from nightshelf.config import EventSource
 from nightshelf.errors import DataQualityError
 from nightshelf.ingest.cleaning import UNDATED
 from nightshelf.ingest.sources import DAY
-from nightshelf.jobs.past_runs import NO_STEPS, why_not, with_repaired
+from nightshelf.jobs.past_runs import NO_STEPS, night, why_not, with_repaired
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, bars, lines
 from nightshelf.runs import Run
@@ -113,6 +113,7 @@ def gates(run: Run) -> Section:
     held = (
         run.read(OPS_JOB_RUNS, until=run.ds)
         .transform(with_repaired)
+        .withColumn("night", night(run.config))
         .where((F.col("exit_code") == DataQualityError.exit_code) & (F.col(DS) >= first))
         .where(F.col("status") == "failed")  # a dry run holds nothing back
         .where(~F.col("job").isin(*NO_STEPS))
@@ -122,7 +123,7 @@ def gates(run: Run) -> Section:
     blocks: list[Block] = [
         Note(
             f"{row[DS]}, {row['job']}{' (mended)' if row['repaired'] else ''}: {row['message']}",
-            is_alarm=row[DS] == run.ds and not row["repaired"],
+            is_alarm=row["night"] == run.ds and not row["repaired"],
         )
         for row in held
     ]
