@@ -200,7 +200,9 @@ def test_no_number_stops_it(weights: Path, data: Path, tmp_path: Path) -> None:
 def test_two_ranks_learn_what_one_does(
     spark: SparkSession, weights: Path, data: Path, tmp_path: Path
 ) -> None:
-    told = trained_by_two(spark, work(weights, data, tmp_path / "two", patience=9))
+    told = trained_by_two(
+        spark, work(weights, data, tmp_path / "two", patience=9, precision="auto")
+    )
     assert told["steps"] == 150
     assert told["metrics"]["test.ndcg@10"] > 0.95
     assert told["metrics"]["test.rows"] == 160

@@ -130,6 +130,8 @@ class HorovodRanks:
         """The arrays of all ranks behind one another, in rank order."""
         if self.size == 1:
             return array
+        if array.dtype == np.bool_:  # which Horovod does not gather
+            return self.gathered(array.view(np.uint8)).view(np.bool_)
         told = torch.from_numpy(np.ascontiguousarray(array))
         return np.asarray(self._hvd.allgather(told, name="gathered").numpy())
 
