@@ -7,7 +7,7 @@ import numpy as np
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from nightshelf.columns import CATEGORY, ITEM, TITLE
+from nightshelf.columns import CATEGORY, ITEM, TITLE, Transform
 from nightshelf.jobs.past_runs import why_not
 from nightshelf.report.page import Block, Note, Plot, Section
 from nightshelf.report.page import Table as Rows
@@ -32,21 +32,21 @@ WEEKS: Final = 26
 
 def shoppers_do(run: Run, ran: Mapping[str, Row]) -> Section:
     """All of it, of ds; a note on what there is nothing of, and why."""
-    made: dict[Table, Callable[[DataFrame], Block | None]] = {
-        FUNNELS: _funnel,
-        COHORTS: _cohorts,
-        SESSION_SHAPES: _hours,
-        CUSTOMERS: _customers,
-        CATEGORY_PATHS: _paths,
-        BASKET_RULES: lambda rows: _rules(run, rows),
+    made: dict[Table, tuple[Transform, Callable[[list[Row]], Block]]] = {
+        FUNNELS: (lambda rows: rows.orderBy("place"), _funnel),
+        COHORTS: (lambda rows: rows.orderBy("cohort", "age_weeks"), _cohorts),
+        SESSION_SHAPES: (lambda rows: rows.where("measure = 'hour'"), _hours),
+        CUSTOMERS: (_kinds, _customers),
+        CATEGORY_PATHS: (_commonest, _paths),
+        BASKET_RULES: (_surest, lambda told: _rules(run, told)),
     }
     blocks: list[Block] = []
     absent: dict[str, list[str]] = {}
-    for table, block_of in made.items():
+    for table, (shown, block_of) in made.items():
         there = run.store.version(table) is not None
-        block = block_of(run.read(table, on=run.ds)) if there else None
-        if block is not None:
-            blocks.append(block)
+        told = run.read(table, on=run.ds).transform(shown).collect() if there else []
+        if told:
+            blocks.append(block_of(told))
         else:
             absent.setdefault(_why_not(run, ran, table), []).append(table.name)
     blocks += [Note(f"Nothing in {', '.join(names)}. {why}") for why, names in absent.items()]
@@ -67,10 +67,7 @@ def _why_not(run: Run, ran: Mapping[str, Row], table: Table) -> str:
     return why_not(ran, "analyse_behaviour", otherwise=nothing, off=off)
 
 
-def _funnel(rows: DataFrame) -> Block | None:
-    told = rows.orderBy("place").collect()
-    if not told:
-        return None
+def _funnel(told: list[Row]) -> Block:
     overall = {r["step"]: float(r["pairs"]) for r in told if r[CATEGORY] == "all"}
     first = next(iter(overall.values())) or 1.0
     named = {f"{step}  {n / first:.1%}": n for step, n in overall.items()}
@@ -78,9 +75,8 @@ def _funnel(rows: DataFrame) -> Block | None:
     return Plot(bars("funnel", "From first sight to purchase", named), caption)
 
 
-def _cohorts(rows: DataFrame) -> Block | None:
-    told = [r.asDict() for r in rows.orderBy("cohort", "age_weeks").collect()]
-    return came_back(told) if told else None
+def _cohorts(told: list[Row]) -> Block:
+    return came_back([r.asDict() for r in told])
 
 
 def came_back(told: Sequence[Mapping[str, Any]]) -> Plot:
@@ -100,10 +96,7 @@ def came_back(told: Sequence[Mapping[str, Any]]) -> Plot:
     return Plot(heat("cohorts", "Who comes back", names, ages, shares), caption)
 
 
-def _hours(rows: DataFrame) -> Block | None:
-    told = rows.where("measure = 'hour'").collect()
-    if not told:
-        return None
+def _hours(told: list[Row]) -> Block:
     found = {r["bin"]: float(r["sessions"]) for r in told}
     named = {hour: found.get(hour, 0.0) for hour in (f"{n:02}" for n in range(24))}
     return Plot(
@@ -112,8 +105,8 @@ def _hours(rows: DataFrame) -> Block | None:
     )
 
 
-def _customers(rows: DataFrame) -> Block | None:
-    told = (
+def _kinds(rows: DataFrame) -> DataFrame:
+    return (
         rows.groupBy("kind")
         .agg(
             F.count("*").alias("users"),
@@ -123,10 +116,10 @@ def _customers(rows: DataFrame) -> Block | None:
             F.avg("interest_drift").alias("drift"),
         )
         .orderBy(F.desc("users"), "kind")
-        .collect()
     )
-    if not told:
-        return None
+
+
+def _customers(told: list[Row]) -> Block:
     head = ("kind", "users", "days since the last", "times", "spent", "interest drift")
     means = ("recency", "frequency", "monetary", "drift")
     cells = [[r["kind"], f"{r['users']:,}", *(_mean(r[name]) for name in means)] for r in told]
@@ -137,19 +130,21 @@ def _mean(value: float | None) -> str:
     return "" if value is None else f"{value:,.2f}"
 
 
-def _paths(rows: DataFrame) -> Block | None:
-    told = rows.orderBy(F.desc("steps"), CATEGORY, "next_category").limit(TOP).collect()
-    if not told:
-        return None
+def _commonest(rows: DataFrame) -> DataFrame:
+    return rows.orderBy(F.desc("steps"), CATEGORY, "next_category").limit(TOP)
+
+
+def _paths(told: list[Row]) -> Block:
     cells = [[r[CATEGORY], r["next_category"], f"{r['steps']:,}", f"{r['users']:,}"] for r in told]
     head = ("from", "to", "steps", "users")
     return Rows("The most common steps between categories", head, cells, frozenset({2, 3}))
 
 
-def _rules(run: Run, rows: DataFrame) -> Block | None:
-    told = rows.orderBy(F.desc("lift"), F.desc("baskets"), "consequent").limit(TOP).collect()
-    if not told:
-        return None
+def _surest(rows: DataFrame) -> DataFrame:
+    return rows.orderBy(F.desc("lift"), F.desc("baskets"), "consequent").limit(TOP)
+
+
+def _rules(run: Run, told: list[Row]) -> Block:
     ids = {item for r in told for item in (*r["antecedent"], r["consequent"])}
     items = run.read(SILVER_ITEMS).transform(items_as_of(run.ds)).where(F.col(ITEM).isin(*ids))
     titles = {r[ITEM]: r[TITLE] for r in items.select(ITEM, TITLE).collect()}
