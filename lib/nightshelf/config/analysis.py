@@ -98,3 +98,8 @@ class EvaluateConfig(Section):
         description="largest fall of our lists' nDCG below its median of the week before, as a "
         "share of it; null: any",
     )
+
+    @property
+    def shown_k(self) -> int:
+        """The length at which lists are shown side by side: the middle one of `ks`."""
+        return self.ks[len(self.ks) // 2]

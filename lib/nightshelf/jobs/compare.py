@@ -40,7 +40,7 @@ def compare(run: Run, a: str, b: str, as_json: bool) -> None:
         for name, run_id in (("a", a), ("b", b))
     }
     config = run.config.evaluate
-    k = config.ks[len(config.ks) // 2]
+    k = config.shown_k
     with kept_ingredients(run, run.ds) as made:
         by = judge(run, made)
         run.rows_in = by.wanted

@@ -54,8 +54,7 @@ def run(run: Run) -> None:
         rows = reduce(DataFrame.unionByName, judged).withColumn(DS, F.lit(run.ds)).select(*names)
         run.publish(rows, GOLD_EVALUATION)
     if not run.dry_run:
-        ks = run.config.evaluate.ks
-        k = ks[len(ks) // 2]
+        k = run.config.evaluate.shown_k
         rows = run.read(GOLD_EVALUATION, on=run.ds)
         show_evaluation(rows, k, NIGHTSHELF, Console())
         if run.config.evaluate.max_fall is not None:

@@ -22,7 +22,7 @@ class Judged:
     """What gold.evaluation tells of the last days; `day`: the newest that was judged, or None."""
 
     def __init__(self, run: Run) -> None:
-        self.k = run.config.evaluate.ks[len(run.config.evaluate.ks) // 2]
+        self.k = run.config.evaluate.shown_k
         self.horizon = run.config.evaluate.horizon_days
         self.last = run.ds - timedelta(days=self.horizon)  # whose lists the night of ds judges
         self.cells: dict[tuple[date, str, str], Row] = {}
