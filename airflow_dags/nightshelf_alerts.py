@@ -30,6 +30,32 @@ def tell_failure(context: Context) -> None:
         "message": first_line(error) if error else "the task was killed or lost",
         "log": task.log_url,
     }
+    _tell(told)
+
+
+def tell_given_up(context: Context) -> None:
+    """Tells, in the same way, of a run that was not over in its time.
+
+    Airflow sets the tasks of such a run to skipped, so that none of them tells of itself.
+    """
+    if context.get("reason") != "timed_out":
+        return
+    dag = context["dag"]
+    told = {
+        "dag": dag.dag_id,
+        "task": None,
+        "ds": business_date(context) if "dag_run" in context else None,
+        "run": context["run_id"],
+        "try": None,
+        "exit_code": None,
+        "message": f"not over after {dag.dagrun_timeout}: Airflow gave the run up; what it waited "
+        "for stands in the log of the task that ran or queued last",
+        "log": None,
+    }
+    _tell(told)
+
+
+def _tell(told: Mapping[str, Any]) -> None:
     log.error("failed %s", json.dumps(told, sort_keys=True))
     try:
         post(told)

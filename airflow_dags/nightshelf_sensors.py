@@ -53,6 +53,7 @@ class AfterNight(ExternalTaskSensor):
             "poke_interval": timedelta(minutes=5),
             # A night may wait for its input and work on for long; then it is late, see `poke`.
             "timeout": timedelta(hours=26),
+            "retries": 3,
         }
         super().__init__(**told | ends | kwargs)
 

@@ -21,7 +21,7 @@ from airflow.sdk import (
     TriggerRule,
 )
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
-from nightshelf_alerts import tell_failure
+from nightshelf_alerts import tell_failure, tell_given_up
 from nightshelf_run import (
     HOME,
     RETRY_DELAY,
@@ -58,6 +58,7 @@ def shared(**more: Any) -> dict[str, Any]:
         "catchup": False,
         "max_active_runs": 1,
         "tags": ["nightshelf"],
+        "on_failure_callback": tell_given_up,
         "default_args": {"on_failure_callback": tell_failure, "owner": "nightshelf"},
     } | more
 
@@ -191,6 +192,8 @@ def _status_uri(job: str) -> Iterator[str]:
                 "Airflow knows, such as s3a://, gs:// or abfs://"
             ) from None
         yield uri
+        with contextlib.suppress(OSError):
+            storage_path(uri).unlink(missing_ok=True)
     else:
         with tempfile.TemporaryDirectory(prefix="nightshelf-") as folder:
             yield f"{folder}/{name}"

@@ -27,7 +27,7 @@ from pathlib import Path
 
 with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as out:
     for path in sorted(Path("lib/nightshelf").rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and "__pycache__" not in path.parts:
             out.writestr(zipfile.ZipInfo(str(path.relative_to("lib"))), path.read_bytes(), zipfile.ZIP_DEFLATED)
 PY
   mkdir -p "$DIST/jobs" "$DIST/jars"

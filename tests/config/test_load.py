@@ -120,6 +120,9 @@ def test_mistakes_are_told_with_their_place(tmp_path: Path, text: str, told: str
         "fs.azure.account.oauth2.refresh.token", "fs.azure.sas.my-logs.shop.blob.core.windows.net",
         "fs.azure.sas.fixed.token.shop.dfs.core.windows.net",
         "fs.gs.auth.service.account.private.key", "clientSecret", "password",
+        "spark.executorEnv.AWS_SECRET_ACCESS_KEY", "spark.executorEnv.AWS_SESSION_TOKEN",
+        "spark.yarn.appMasterEnv.NIGHTSHELF_PSEUDONYM_KEY", "spark.executorEnv.AZURE_STORAGE_KEY",
+        "spark.kubernetes.driverEnv.NIGHTSHELF_PSEUDONYM_KEY",
     ],
 )  # fmt: skip
 def test_no_setting_holds_a_secret(name: str) -> None:
@@ -134,6 +137,8 @@ def test_no_setting_holds_a_secret(name: str) -> None:
         "sep", "fs.azure.account.keyprovider.shop", "fs.azure.sas.token.provider.type.shop",
         "spark.io.encryption.keySizeBits", "fs.s3a.encryption.algorithm",
         "spark.hadoop.hadoop.security.credential.provider.path",
+        "spark.executorEnv.GOOGLE_APPLICATION_CREDENTIALS",
+        "spark.kubernetes.driver.secretKeyRef.NIGHTSHELF_PSEUDONYM_KEY",
     ],
 )  # fmt: skip
 def test_what_holds_no_secret_is_a_setting(name: str) -> None:

@@ -64,6 +64,17 @@ def test_what_the_job_told_decides(airflow_python: Path, tmp_path: Path) -> None
     assert found == [ending[2] for ending in ENDINGS]
 
 
+def test_a_run_that_is_given_up_is_told_of(airflow_python: Path, tmp_path: Path) -> None:
+    """Its tasks are skipped by then; where one failed, it has told of itself."""
+    reasons = json.dumps(["timed_out", "task_failure"])
+    gone, gone_unknown, *failed = printed(airflow_python, tmp_path, "given_up.py", reasons)
+    assert failed == [[], []]
+    [alert] = gone
+    assert (alert["dag"], alert["ds"]) == ("nightshelf_nightly", "2026-11-24")
+    assert alert["message"].startswith("not over after 2 days, 0:00:00: Airflow gave the run up")
+    assert [{**alert, "ds": None}] == gone_unknown
+
+
 def test_weekly_runs_wait_for_the_night_of_their_date(airflow_python: Path, tmp_path: Path) -> None:
     """But for runs by hand, and those a day late: there may have been no such night."""
     runs = [("scheduled", 0.0), ("scheduled", 23.9), ("scheduled", 24.1), ("manual", 0.0)]

@@ -99,7 +99,10 @@ def ended(trial: Airflow) -> str:
     plan(
         trial,
         busy=[[75, "failed", "the lock is held"]] * 2 + [[0, "done", None]],
+        wrong=[[64, "failed", "item_cf.kk: no such key"]],
         refused=[[65, "failed", "gold.x: 3 rows have no user_id"]],
+        missing=[[66, "failed", "log/2026-01-05.csv: nothing there"]],
+        broken=[[70, "failed", "ZeroDivisionError: division by zero"]],
         killed=[[None, None, None]],
         idle=[[0, "skipped", "the shop tells no reviews"]],
     )
@@ -115,7 +118,10 @@ def ended(trial: Airflow) -> str:
 def test_only_75_is_tried_again(ended: str, trial: Airflow) -> None:
     assert trial.states("trial", DS) == {
         "busy": ("success", 3),
+        "wrong": ("failed", 1),
         "refused": ("failed", 1),
+        "missing": ("failed", 1),
+        "broken": ("failed", 1),
         "killed": ("failed", 1),
         "idle": ("skipped", 1),
         "published": ("success", 1),
@@ -143,9 +149,10 @@ def test_the_jobs_own_line_is_the_reason(ended: str) -> None:
 def test_each_failure_is_posted_once(ended: str, webhook: Webhook) -> None:
     assert {token for token, _ in webhook.posted} == {f"Bearer {TOKEN}"}
     told = {alert["task"]: alert for _, alert in webhook.posted}
-    assert len(webhook.posted) == len(told) == 4
+    assert len(webhook.posted) == len(told) == 7
     assert {name: alert["exit_code"] for name, alert in told.items()} == {
-        "refused": 65, "killed": -9, "lost": None, "absent": None,
+        "wrong": 64, "refused": 65, "missing": 66, "broken": 70, "killed": -9, "lost": None,
+        "absent": None,
     }  # fmt: skip
     refused = told["refused"]
     assert refused["message"] == "ingest ended with exit code 65: gold.x: 3 rows have no user_id"

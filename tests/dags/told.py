@@ -32,6 +32,7 @@ def about(dag: Any) -> dict[str, Any]:
     timetable = dag.timetable
     return {
         "catchup": dag.catchup,
+        "tells when given up": dag.has_on_failure_callback,
         "max_active_runs": dag.max_active_runs,
         "timetable": type(timetable).__name__,
         "cron": getattr(timetable, "expression", None),

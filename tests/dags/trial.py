@@ -7,7 +7,7 @@ from nightshelf_run import parameters
 from nightshelf_sensors import InputSensor
 from nightshelf_tasks import NightshelfJob, shared
 
-WAYS = ("busy", "refused", "killed", "idle", "published", "odd")
+WAYS = ("busy", "wrong", "refused", "missing", "broken", "killed", "idle", "published", "odd")
 
 with DAG(
     "trial",

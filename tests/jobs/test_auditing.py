@@ -66,6 +66,30 @@ def test_longer_lists_are_not_held_against_the_days_before() -> None:
         steady(run, ITEM_NEIGHBOURS, 20)(nobody, 250)
 
 
+def test_what_one_night_held_back_the_next_one_does_too() -> None:
+    """However many nights nothing is published: beside the last days that had rows."""
+    past = tuple(commit(day, rows) for day, rows in ((23, 100), (22, 100), (21, 0), (20, 100)))
+    store = SimpleNamespace(commits=lambda _: Commits(past))
+    config = load(None, ["audits.days=3"])
+    nobody: Any = None
+    for day in (date(2026, 11, 24), date(2026, 11, 25), date(2026, 12, 20)):
+        run: Any = SimpleNamespace(store=store, ds=day, config=config)
+        with pytest.raises(DataQualityError, match=r"audits.min_rows_share"):
+            steady(run, ITEM_NEIGHBOURS, 20)(nobody, 10)
+    before: Any = SimpleNamespace(store=store, ds=date(2026, 11, 23), config=config)
+    assert steady(before, ITEM_NEIGHBOURS, 20)(nobody, 10) == {}  # of two days is no usual
+
+
+def test_lists_are_held_to_the_last_that_there_were(invoke: Invoke, nights: Shop) -> None:
+    """Where the night before published none."""
+    told = (*PLAIN, "--conf-file", nights.conf, "--ds", "2026-11-26")
+    nights.deliver("2026-11-26", "u1,i0,click,2026-11-26 10:00:00,9.5")
+    assert invoke("ingest", *told).code == invoke("build_item_cf", *told).code == 0
+    assert invoke("recommend", *told).code == 0
+    figures = nights.store.last_manifest(GOLD_RECOMMENDATIONS)["audits"]
+    assert 0 < figures["overlap"] <= 1
+
+
 def test_days_that_tell_no_length_count_for_any() -> None:
     left = commit(23, 9, k=20, **{ROWS_BY_DAY: {"2026-11-22": 7, "2026-11-23": 8}})
     found = Commits((commit(24, 5, k=50), commit(24, 6, k=20), left, commit(21, 4)))

@@ -135,6 +135,7 @@ def test_a_retyped_column_stops_the_run(invoke: Invoke, shop: Shop) -> None:
     assert ended.error.startswith(
         "sources.events.0: the column 'price' was double at the last run and is string; ask why"
     )
+    assert shop.store.version(SILVER_EVENTS) == shop.store.version(QUARANTINE_EVENTS) == 0
     accepted = "ingest.accept_new_schema=true"
     assert invoke("ingest", "--conf-file", shop.conf, *DS, "--set", accepted).code == 0
 
@@ -148,6 +149,7 @@ def test_a_truncated_file_is_named(invoke: Invoke, shop: Shop) -> None:
     ended = invoke("ingest", "--conf-file", shop.conf, *DS)
     assert ended.code == 65
     assert "2026-11-24.csv.gz: the file cannot be read: it is truncated" in ended.error
+    assert shop.store.version(SILVER_EVENTS) is None
 
 
 def test_nothing_delivered_is_a_missing_input(invoke: Invoke, shop: Shop) -> None:

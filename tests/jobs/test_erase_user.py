@@ -1,19 +1,26 @@
 """A user erased from tables, from their files and logs, from models, and from later nights."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import functions as F
 
 from nightshelf.ingest.erased import digest_of
 from nightshelf.report.page import Page, Section, Shopper, rendered
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
+    GOLD_SEARCH_RESULTS,
     OPS_ERASED_USERS,
     QUARANTINE_EVENTS,
+    REVIEW_SCORES,
+    SEARCH_QUERIES,
     SERVING_RECOMMENDATIONS,
+    SERVING_SEARCH_RESULTS,
     SILVER_EVENTS,
+    SILVER_REVIEWS,
+    Table,
 )
 from tests.jobs.conftest import PLAIN, Invoke, Shop
 
@@ -37,8 +44,8 @@ def known(invoke: Invoke, nights: Shop) -> Shop:
     return nights
 
 
-def holders(shop: Shop) -> set[str]:
-    """Files of the warehouse in which the id stands, Parquet by its rows."""
+def holders(shop: Shop, what: str = WHO) -> set[str]:
+    """Files of the warehouse in which it stands, Parquet by its rows."""
     found = set()
     for path in (shop.folder / "warehouse").rglob("*"):
         if not path.is_file() or path.name.startswith("."):
@@ -47,7 +54,7 @@ def holders(shop: Shop) -> set[str]:
             text = str(pq.ParquetFile(path).read().to_pylist())
         else:
             text = path.read_bytes().decode(errors="replace")
-        if WHO in text:
+        if what in text:
             found.add(str(path.relative_to(shop.folder / "warehouse")))
     return found
 
@@ -127,6 +134,41 @@ def test_no_user_is_erased_under_the_hands_of_a_night(invoke: Invoke, known: Sho
             ended = invoke(job, *conf)
             assert ended.code == 75, job
             assert "has the warehouse to itself" in ended.error
+
+
+@pytest.mark.long
+def test_what_only_they_wrote_goes_with_them(invoke: Invoke, nights: Shop) -> None:
+    """Their reviews' scores, and queries that nobody else typed; what others typed stays."""
+    day, store = date(2026, 11, 24), nights.store
+    event = store.read(SILVER_EVENTS, on=day).limit(1)
+    for user, query in ((WHO, "Jane  Doe"), (WHO, "Shoes"), ("u1", "shoes")):
+        told = {"event_type": "search", "user_id": user, "query": query}
+        columns = {name: F.lit(value) for name, value in told.items()}
+        store.append(event.withColumns(columns), SILVER_EVENTS)
+    spark, at = nights.spark, datetime(2026, 11, 24, 12)
+    for user in (WHO, "u1"):
+        review = (f"of {user[::-1]}", "i1", user, at, 5.0, "good", day)
+        store.append_row(review, SILVER_REVIEWS)
+        store.append_row((review[0], "a model", 0.5, {}, day), REVIEW_SCORES)
+    typed = {"jane doe": "jane doe", "doe jane": "jane doe", "shoes": "shoes"}
+    queries = [(query, asked, query.split(), 1, day) for query, asked in typed.items()]
+    store.append(spark.createDataFrame(queries, SEARCH_QUERIES.schema), SEARCH_QUERIES)
+    results = [(query, "all", 1, "i1", 1.0, "it is", "bm25", "a run", day) for query in typed]
+    for table in (GOLD_SEARCH_RESULTS, SERVING_SEARCH_RESULTS):
+        store.append(spark.createDataFrame(results, table.schema), table)
+
+    conf = ("--conf-file", nights.conf, "--ds", "2026-11-24")
+    ended = invoke("erase_user", *conf, "--user", WHO)
+    assert ended.code == 0, ended.lines
+
+    def left(table: Table) -> set[str]:
+        return {row[0] for row in nights.store.read(table).collect()}
+
+    assert left(REVIEW_SCORES) == left(SILVER_REVIEWS) == {"of 1u"}
+    assert left(SEARCH_QUERIES) == {"shoes"}
+    for table in (GOLD_SEARCH_RESULTS, SERVING_SEARCH_RESULTS):
+        assert left(table) == {"doe jane", "shoes"}
+    assert holders(nights) == holders(nights, "jane doe") == holders(nights, "of 3u") == set()
 
 
 def test_a_user_without_a_name(invoke: Invoke, shop: Shop) -> None:

@@ -109,10 +109,12 @@ def test_refused_rows_that_expired_stay_away(invoke: Invoke, shop: Shop) -> None
     assert days_of(shop, QUARANTINE_EVENTS) == refused[1:]
 
 
-def test_a_day_to_come_takes_nothing_away(invoke: Invoke, shop: Shop) -> None:
-    ended = invoke("maintain", "--conf-file", shop.conf, "--ds", "2062-11-24")
+def test_a_day_to_come_takes_nothing_away(invoke: Invoke, nights: Shop) -> None:
+    before = nights.store.digest(ITEM_NEIGHBOURS)
+    ended = invoke("maintain", "--conf-file", nights.conf, "--ds", "2062-11-24")
     assert ended.code == 64
     assert ended.error.startswith("--ds 2062-11-24: that day is not over, and no night of it")
+    assert nights.store.digest(ITEM_NEIGHBOURS) == before
 
 
 def age(folder: Path) -> None:
@@ -136,6 +138,10 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     for kept in ("models/text-gt-0123abcd", "training/2026-11-23", "training/text/2026-11-23"):
         (warehouse / kept).mkdir(parents=True)
     (warehouse / "training" / "2026-09-01").mkdir()
+    staged = warehouse / "_staging" / "gold.recommendations"  # of runs that were killed
+    for day in ("2026-09-01", "2026-11-23"):
+        (staged / day).mkdir(parents=True)
+        (staged / day / "part-0.parquet").touch()
     rows = []
     for name in ("old", "used", "new"):
         folder, day = made[name]
@@ -153,6 +159,9 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     for folder in (warehouse / "models", warehouse / "training"):
         assert len(list(folder.iterdir())) > 3  # made today: perhaps another task's
         age(folder)
+    age(staged / "2026-11-23")
+    assert len(list(staged.iterdir())) == 2
+    age(staged / "2026-09-01")
     ended = invoke("maintain", *told)
     assert ended.code == 0, ended.lines
     assert {path.name for path in (warehouse / "models").iterdir()} == {
@@ -160,6 +169,7 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     }  # fmt: skip
     assert {path.name for path in (warehouse / "training").iterdir()} == {"2026-11-23", "text"}
     assert (warehouse / "training" / "text" / "2026-11-23").exists()
+    assert [folder.name for folder in staged.iterdir()] == ["2026-11-23"]
 
 
 def test_weights_that_the_configuration_names_stay(invoke: Invoke, shop: Shop) -> None:

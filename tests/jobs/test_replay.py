@@ -33,6 +33,7 @@ def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -
     run_id = run_of(nights, 24)
     configs = nights.folder / "warehouse" / "ops" / "configs"
     [kept] = configs.glob("*.yaml")
+    whole = kept.read_bytes()
     config = yaml.safe_load(kept.read_text())
     config["recommend"]["k"] = 1
     kept.write_text(yaml.safe_dump(config))
@@ -47,6 +48,11 @@ def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -
     gone = invoke("replay", "--conf-file", nights.conf, "--run-id", run_id)
     assert gone.code == 66
     assert "its configuration is not at" in gone.error
+    kept.touch()  # as a full disk leaves it
+    assert invoke("replay", "--conf-file", nights.conf, "--run-id", run_id).code == 66
+    told = (*PLAIN, "--conf-file", nights.conf, "--ds", "2026-11-24")
+    assert invoke("recommend", *told).code == 0
+    assert kept.read_bytes() == whole
     unknown = invoke("replay", "--conf-file", nights.conf, "--run-id", "2026-11-24-0")
     assert unknown.code == 66
     assert run_id in unknown.error

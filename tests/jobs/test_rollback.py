@@ -168,6 +168,7 @@ def test_the_listing_marks_what_is_in_use(
     assert not (Path(models.folder) / "warehouse" / "ops" / "job_runs").exists()
 
 
+@pytest.mark.faults
 @pytest.mark.long
 def test_readers_have_the_lists_of_an_earlier_day_again(
     invoke: Invoke, nights: Shop, monkeypatch: pytest.MonkeyPatch
@@ -211,6 +212,8 @@ def test_a_day_that_cannot_be_rolled_back_to(invoke: Invoke, nights: Shop) -> No
     assert invoke("rollback", *conf, "--to-ds", "2026-11-31").code == 64
     both = invoke("rollback", *conf, "--to-ds", "2026-11-23", "--model", "m")
     assert both.code == 64
+    odd = ("--ds", "2026-11-23", "--model", "m", "--table", "serving.recommendations")
+    assert invoke("rollback", *conf, *odd).code == 64
     assert nights.store.version(SERVING_RECOMMENDATIONS) == before
     nowhere = nights.folder / "warehouse" / "none"
     empty = invoke("rollback", *conf, "--set", f"warehouse.root={nowhere}", "--to-ds", "2026-11-23")

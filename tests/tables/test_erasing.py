@@ -88,7 +88,11 @@ LONG = "https://shop.example/customers/"  # 31 letters, of the 32 that Delta kee
 
 @pytest.mark.parametrize(
     ("item", "other"),
-    [pytest.param('a"ü', "b", marks=pytest.mark.long), (f"{LONG}12", f"{LONG}22")],
+    [
+        pytest.param('a"ü', "b", marks=pytest.mark.long),
+        (f"{LONG}12", f"{LONG}22"),
+        pytest.param("1", "x", id="no-count-of-files"),
+    ],
 )
 def test_the_log_tells_of_smallest_and_largest_values(
     spark: SparkSession, store: Store, item: str, other: str

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
 
+from nightshelf.config import WarehouseConfig
 from nightshelf.tables import Store
 from nightshelf.tables.locks import LockHeldError, _Lease, lock
 
@@ -77,6 +79,13 @@ def test_a_lease_not_renewed_is_taken_over(store: Store) -> None:
     assert taken.owner()["run_id"] == "run-2"
     taken.release()
     assert not path.exists()
+
+
+def test_a_lease_is_taken_over_whatever_its_folder_is_called(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    store = Store(spark, WarehouseConfig(root=str(tmp_path / "a [shop] {x}*")), "run-1")
+    test_a_lease_not_renewed_is_taken_over(store)
 
 
 def test_of_two_that_find_a_stale_lease_one_takes_it(

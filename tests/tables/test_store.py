@@ -1,7 +1,8 @@
 """Stage, audit, publish: what readers see, and what they never see."""
 
 import json
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.config import WarehouseConfig
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
-from nightshelf.tables import ITEM_NEIGHBOURS, SERVING_RECOMMENDATIONS, Store
+from nightshelf.tables import (
+    ITEM_NEIGHBOURS,
+    OPS_ERASED_USERS,
+    SERVING_RECOMMENDATIONS,
+    Store,
+)
 from nightshelf.tables.commits import Commits
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
@@ -91,6 +97,32 @@ def test_an_empty_list_is_never_published(spark: SparkSession, store: Store) -> 
     empty = spark.createDataFrame([], SERVING_RECOMMENDATIONS.schema)
     with pytest.raises(DataQualityError, match="an empty result is never published"):
         store.publish(empty, SERVING_RECOMMENDATIONS, MONDAY)
+
+
+def test_readers_get_what_an_earlier_release_promised_otherwise(
+    spark: SparkSession, store: Store
+) -> None:
+    """Delta's CHECK constraint is that of the contract which the rows are published by."""
+    columns = SERVING_RECOMMENDATIONS.columns
+    narrow = replace(
+        SERVING_RECOMMENDATIONS,
+        columns=tuple(replace(c, high=0.5) if c.name == "score" else c for c in columns),
+    )
+    for table, score in ((narrow, 0.4), (SERVING_RECOMMENDATIONS, 0.9), (narrow, 0.3)):
+        told = {"rank": 1, "score": score, "ds": MONDAY, "features": None}
+        values = [told.get(c.name, "x") for c in columns]
+        frame = spark.createDataFrame([values], table.schema)
+        assert store.publish(frame, table, MONDAY) == 1
+        store.versions.clear()
+        assert [row["score"] for row in store.read(table).collect()] == [score]
+
+
+def test_records_gain_the_columns_of_their_contract(spark: SparkSession, store: Store) -> None:
+    earlier = replace(OPS_ERASED_USERS, columns=OPS_ERASED_USERS.columns[:-1])
+    store.append_row(("a", MONDAY, "run-1"), earlier)
+    store.append_row(("b", MONDAY, "run-2", datetime(2026, 11, 24)), OPS_ERASED_USERS)
+    rows = {row["user_hash"]: row["told_at"] for row in store.read(OPS_ERASED_USERS).collect()}
+    assert rows == {"a": None, "b": datetime(2026, 11, 24)}
 
 
 def test_a_dry_run_checks_and_publishes_nothing(spark: SparkSession, store: Store) -> None:

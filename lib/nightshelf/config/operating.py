@@ -10,8 +10,8 @@ class AuditsConfig(Section):
         7,
         ge=3,
         le=30,
-        description="days before ds whose median rows are the usual number; at most the 30 that "
-        "Delta's log tells of",
+        description="last days before ds with rows, whose median is the usual number; at most the "
+        "30 that Delta's log tells of",
     )
     min_rows_share: float | None = Field(
         0.5, ge=0, description="least rows over that median; null: any"
@@ -29,12 +29,12 @@ class AuditsConfig(Section):
         0.005, description="least share of the items on sale that are on any list; null: any"
     )
     min_overlap: Share | None = Field(
-        0.02, description="least mean share of a list that was on the day before's; null: any"
+        0.02, description="least mean share of a list that was on the newest before it; null: any"
     )
     max_score_psi: float | None = Field(
         1.0,
         gt=0,
-        description="largest PSI of scores against those of the day before; null: any",
+        description="largest PSI of scores against those of the newest lists before; null: any",
     )
     overlap_users: int = Field(
         20_000, ge=1, description="users, about, by whom the overlap is measured"

@@ -11,12 +11,13 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Settings = TypeVar("Settings", bound=Mapping[str, object])
 
 _SECRET = re.compile(
-    r"(?:secret|secret\.?key|access\.?key|private\.?key|encryption\.key(?:\.list)?|"
-    r"account\.key(?:\.[\w.-]+)?|client\.secret\.[\w.-]+|azure\.sas\.(?!token\.provider)[\w.-]+|"
-    r"password|passphrase|(?:session|access|refresh)\.token)$",
+    r"(?:secret|secret[._]?key|access[._]?key|private[._]?key|encryption\.key(?:\.list)?|"
+    r"account\.key(?:\.[\w.-]+)?|storage_key|Env\.\w*pseudonym_key|client\.secret\.[\w.-]+|"
+    r"azure\.sas\.(?!token\.provider)[\w.-]+|password|passphrase|"
+    r"(?:session|access|refresh|bearer|sas)[._]token)$",
     re.IGNORECASE,
 )
-"""Ends of the names of Spark's and Hadoop's settings whose values are secrets."""
+"""Ends of the names of settings of Spark and Hadoop, and of variables, whose values are secrets."""
 
 
 def as_tuple(value: object) -> object:

@@ -1,7 +1,6 @@
 """What a night's results have to keep beyond their contracts before readers get them."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from pyspark.sql import DataFrame
 
@@ -27,15 +26,18 @@ def steady(run: Run, table: Table, k: int) -> Check:
 
 
 def lists_as_usual(run: Run, made: Ingredients) -> Check:
-    """The lists of ds reach everyone, show enough of the shop, and are not all others overnight."""
+    """The lists of ds reach everyone, show enough of the shop, and are not all others overnight.
+
+    Beside the newest lists before them: what a night held back, the next one is held to as well.
+    """
 
     def check(staged: DataFrame, rows: int) -> Mapping[str, float]:
-        table, yesterday = GOLD_RECOMMENDATIONS, run.ds - timedelta(days=1)
+        table = GOLD_RECOMMENDATIONS
         commits = run.store.commits(table)
         figures = _rows_share(run, commits, run.config.recommend.k, rows)
         figures |= list_figures(staged, made.shop.users, made.catalogue.select(ITEM))
-        if yesterday in commits.rows_by_day():
-            before = run.read(table, on=yesterday)
+        for newest in commits.rows_before(run.ds, last=1):
+            before = run.read(table, on=newest)
             figures |= change_figures(staged, before, run.config.audits.overlap_users)
         return _passed(run, table, figures)
 
@@ -43,10 +45,9 @@ def lists_as_usual(run: Run, made: Ingredients) -> Check:
 
 
 def _rows_share(run: Run, commits: Commits, k: int, rows: int) -> dict[str, float]:
-    """Beside the days of `audits.days` before ds that had rows, of lists as long."""
-    days = commits.rows_by_day(k)
-    first = run.ds - timedelta(days=run.config.audits.days)
-    return rows_share(rows, [n for day, n in days.items() if first <= day < run.ds and n])
+    """Beside the last `audits.days` days before ds that had rows, of lists as long."""
+    days = commits.rows_before(run.ds, last=run.config.audits.days, k=k)
+    return rows_share(rows, list(days.values()))
 
 
 def _passed(run: Run, table: Table, figures: dict[str, float]) -> dict[str, float]:

@@ -26,14 +26,14 @@ def backfill(run: Run, job: str, days: list[date], *, train: bool = True) -> Non
     Whole nights train their models only with `train`; else each ranks by what was in use then.
 
     The days that are done are kept in a file below the warehouse's root: the same range of the
-    same job with the same configuration goes on after them. Once all are done the file goes, and
-    the same command starts anew. Raises what the failed day raised.
+    same job with the same configuration goes on after them; to begin anew, delete it. Once all are
+    done it goes, and the same command starts anew. Raises what the failed day raised.
     """
     path = _path(run, job if train else f"{job}-untrained", days)
     # A dry run has done nothing that another could go on after.
     told: dict[str, Any] = {} if run.dry_run else run.store.files.read_json(path)
     if told:
-        logger().info("goes on where it stopped", job=job, days_done=len(told))
+        logger().info("goes on where it stopped", job=job, days_done=len(told), told_by=path)
     try:
         for day in days:
             if day.isoformat() not in told:

@@ -1,17 +1,14 @@
 """Search's index: items' texts and typed queries -> gold.search_index, _words and _queries."""
 
-from pathlib import Path
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, ITEM, QUERY
-from nightshelf.errors import MissingInputError
-from nightshelf.jobs.searching import meant, weighing
+from nightshelf.columns import DS, ITEM
+from nightshelf.jobs.searching import given_queries, meant, weighing
 from nightshelf.runs import Job, Run, Skipped
 from nightshelf.runs.cli import single
 from nightshelf.search.index import counted, index, vocabulary
-from nightshelf.search.queries import given, typed
+from nightshelf.search.queries import typed
 from nightshelf.tables import (
     SEARCH_INDEX,
     SEARCH_QUERIES,
@@ -20,7 +17,6 @@ from nightshelf.tables import (
     SILVER_ITEMS,
 )
 from nightshelf.tables.as_of import items_as_of
-from nightshelf.tables.files import literal
 from nightshelf.text.documents import PARTS
 
 
@@ -51,13 +47,8 @@ def _asked(run: Run) -> DataFrame:
     config = run.config.search
     events = run.read(SILVER_EVENTS, until=run.ds)
     seen = events.transform(typed(run.ds, config.query_days, config.min_searches))
-    if config.given is None:
-        return seen
-    path = config.given if "://" in config.given else str(Path(config.given).absolute())
-    if not run.store.files.exists(path):
-        raise MissingInputError(f"search.given: no file {config.given}; expected a query a line")
-    lines = run.spark.read.text(literal(path)).withColumnRenamed("value", QUERY)
-    return seen.unionByName(lines.transform(given))
+    given = given_queries(run)
+    return seen if given is None else seen.unionByName(given)
 
 
 JOB = Job("build_search_index", run, writes=(SEARCH_INDEX, SEARCH_WORDS, SEARCH_QUERIES))

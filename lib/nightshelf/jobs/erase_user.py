@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,10 +12,11 @@ from pyspark.sql import functions as F
 from rich.console import Console
 
 from nightshelf.columns import USER
-from nightshelf.errors import ConfigError, DataQualityError
+from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
 from nightshelf.features.encoding import FILES, FOLDER, Encoding
 from nightshelf.ingest.erased import digest_of, told_of, told_unread
 from nightshelf.ingest.pseudonyms import pseudonym_of
+from nightshelf.jobs.derived import derived_of
 from nightshelf.jobs.printed import grid
 from nightshelf.learning.storage import Folder
 from nightshelf.report.page import shows
@@ -46,19 +48,19 @@ def run(run: Run, user: str) -> None:
 def _erase(run: Run, user: str) -> None:
     ids = _known_as(run, user)
     digest = digest_of(ids[0])
-    tables = dict(_concerned(run, [digest_of(one) for one in ids]))
+    tables = list(_concerned(run, ids))
     if not run.dry_run:
         _remember(run, digest)
-        for table, (matches, changes) in tables.items():
+        for one in tables:
             # Nights would add to sums that they are told of, and these are gone.
-            is_told = table is not OPS_HISTORY_TOTALS
-            run.rows_out += erase(run.store, table, matches, changes, retold=is_told)
+            is_told = one.table is not OPS_HISTORY_TOTALS
+            run.rows_out += erase(run.store, one.table, one.rows, one.changes, retold=is_told)
         _forget_models(run, ids)
         for page in _pages_with(run, ids):
             run.store.files.delete(page)
         for place in ("training", "_staging"):
             run.store.files.delete(f"{run.store.root}/{place}")
-    left = [trace(run.store, table, m, ids) for table, (m, _) in tables.items()]
+    left = [trace(run.store, one.table, one.rows, one.values) for one in tables]
     run.rows_in = sum(found.rows for found in left)
     models = [folder.uri for folder, _ in _models_that_know(run, ids)]
     pages = list(_pages_with(run, ids))
@@ -81,19 +83,32 @@ def _known_as(run: Run, user: str) -> tuple[str, ...]:
     return (pseudonym, user) if pseudonym else (user,)
 
 
-def _concerned(
-    run: Run, digests: Sequence[str]
-) -> Iterator[tuple[Table, tuple[Column, dict[str, Column]]]]:
-    """Each table that names users: which of its rows, and what is set where they stay.
+@dataclass(frozen=True)
+class _Concerned:
+    """Which rows of a table tell of the user, what is set where they stay, and by which values."""
+
+    table: Table
+    rows: Column
+    values: Sequence[str]
+    changes: dict[str, Column] = field(default_factory=dict)
+
+
+def _concerned(run: Run, ids: Sequence[str]) -> Iterator[_Concerned]:
+    """Each table that tells of the user; first what is only found by what the others tell.
 
     By digests of the ids, since Delta writes conditions into its log.
     """
+    digests = [digest_of(one) for one in ids]
 
     def is_user(column: Column) -> Column:
-        return F.sha2(column, 256).isin(*digests)
+        return F.coalesce(F.sha2(column, 256).isin(*digests), F.lit(False))
 
+    for found in derived_of(run, is_user(F.col(USER))):
+        if run.store.version(found.table) is not None:
+            yield _Concerned(found.table, found.rows, found.values)
+    refused = told_of(digests, run.config.sources.events) | told_unread()
     special: Mapping[Table, tuple[Column, dict[str, Column]]] = {
-        QUARANTINE_EVENTS: (told_of(digests, run.config.sources.events) | told_unread(), {}),
+        QUARANTINE_EVENTS: (refused, {}),
         # The id's number stays taken, or the next user would get it.
         VOCABULARIES: (
             (F.col("field") == USER) & is_user(F.col("value")),
@@ -106,9 +121,10 @@ def _concerned(
         if run.store.version(table) is None:
             continue
         if table in special:
-            yield table, special[table]
+            rows, changes = special[table]
+            yield _Concerned(table, rows, ids, changes)
         elif any(column.name == USER for column in table.columns):
-            yield table, (F.coalesce(is_user(F.col(USER)), F.lit(False)), {})
+            yield _Concerned(table, is_user(F.col(USER)), ids)
 
 
 def _remember(run: Run, digest: str) -> None:
@@ -137,9 +153,14 @@ def _models_that_know(run: Run, ids: Sequence[str]) -> Iterator[tuple[Folder, En
 
 
 def _pages_with(run: Run, ids: Sequence[str]) -> Iterator[str]:
-    """Reports that show the user; jobs/report.py makes them again, without."""
-    for page in run.store.files.glob(f"{run.store.root}/report/*.html"):
-        told = (run.store.files.read_bytes(page.path) or b"").decode()
+    """Reports that show the user, or cannot be read; jobs/report.py makes them again, without."""
+    inside = run.store.files.entries(f"{run.store.root}/report")
+    for page in (file for file in inside if file.name.endswith(".html")):
+        try:
+            told = (run.store.files.read_bytes(page.path) or b"").decode()
+        except (MissingInputError, UnicodeDecodeError):  # torn
+            yield page.path
+            continue
         if any(shows(told, known) for known in ids):
             yield page.path
 

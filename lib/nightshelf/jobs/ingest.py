@@ -1,6 +1,7 @@
 """Ingest: a shop's sources -> silver.events, .items, .users, .reviews and quarantine.events."""
 
 from collections.abc import Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -52,6 +53,23 @@ def run(run: Run) -> None:
     The window of each night that was missed since the newest one before counts as well. Days whose
     files are gone keep what they have.
     """
+    with _window(run):
+        _ingest(run)
+
+
+def _window(run: Run) -> AbstractContextManager[None]:
+    """Holds back nights of other days, whose windows are told by each other's files.
+
+    The one that commits last would take away what the other's file told of the days of both, and
+    no later night would read that again. Raises LockHeldError where another is not done in time.
+    """
+    if run.config.ingest.window_days is None or run.dry_run:
+        return nullcontext()
+    name = f"{SILVER_EVENTS.name}/window"
+    return run.store.lock(name, run.config.warehouse.commit_wait_seconds)
+
+
+def _ingest(run: Run) -> None:
     config, commits = run.config, run.store.commits(SILVER_EVENTS)
     before = commits.nearest_day(run.ds)
     since, until = _since(run, before), _until(run, commits)

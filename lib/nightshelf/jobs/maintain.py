@@ -115,12 +115,16 @@ def old_folders(run: Run) -> Iterator[str]:
     yesterday = time.time() - DAY_SECONDS
     used = _used(run, cutoff) | _configured(run)
     busy = {_day_of(held.name.rpartition("/")[2]) for held in run.store.others_at_work()}
-    for place in ("models", "training", "training/text", "_staging/training"):
-        for folder in run.store.files.entries(f"{root}/{place}"):
+    files = run.store.files
+    staged = (f"_staging/{table.name}" for table in files.entries(f"{root}/_staging"))
+    for place in ("models", "training", "training/text", *staged):
+        for folder in files.entries(f"{root}/{place}"):
             day = _day_of(folder.name)
             path = f"{root}/{place}/{folder.name}"
-            is_old = day is not None and day < cutoff and folder.modified < yesterday
-            if is_old and day not in busy and path not in used:
+            if day is None or day >= cutoff or day in busy or path in used:
+                continue
+            # By its files: object stores tell of a folder that it was changed just now.
+            if max((f.modified for f in files.below(path)), default=folder.modified) < yesterday:
                 yield path
 
 

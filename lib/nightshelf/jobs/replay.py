@@ -68,9 +68,10 @@ def _recorded(run: Run, run_id: str, step: str) -> Row:
 def _configuration(run: Run, past: Row) -> str:
     path = config_path(run.store.root, past["config_hash"])
     told = run.store.files.read_bytes(path)
-    if told is None:
+    if not told:
         raise MissingInputError(
-            f"{past[RUN_ID]}: its configuration is not at {path}; bring the file back from a copy"
+            f"{past[RUN_ID]}: its configuration is not at {path}; bring the file back from a copy, "
+            "or run a job with that configuration again, which keeps it anew"
         )
     return told.decode()
 

@@ -73,6 +73,8 @@ def _body(arguments: Arguments) -> Outcome:
             "MODEL_ID, the model to restore (jobs/models.py lists all)"
         )
     if model_id:
+        if arguments.extra["table"]:
+            raise ConfigError("--table names lists, and --model restores none: leave one out")
         job = Job("rollback", partial(restore_model, model_id=model_id), writes=(OPS_MODELS,))
         return execute(job, start(arguments, job.name))
     if arguments.ds != _day(arguments.extra):

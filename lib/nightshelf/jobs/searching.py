@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -41,6 +42,7 @@ from nightshelf.tables import (
     USER_FEATURES,
 )
 from nightshelf.tables.as_of import items_as_of
+from nightshelf.tables.files import literal
 from nightshelf.text.judge import JudgeLoader, judgements
 from nightshelf.text.model import TextModel
 from nightshelf.text.vectors import encoded, telling
@@ -63,6 +65,20 @@ def meant(run: Run, words: DataFrame) -> Transform:
     told = words.select("word", "items").toArrow()
     known = dict(zip(told["word"].to_pylist(), told["items"].to_pylist(), strict=True))
     return merged(known, language=config.language, max_terms=config.max_terms, most=config.queries)
+
+
+def given_queries(run: Run) -> DataFrame | None:
+    """[query, searches, given] of the file that the shop names; None where it names none.
+
+    Raises MissingInputError where there is no such file.
+    """
+    file = run.config.search.given
+    if file is None:
+        return None
+    path = file if "://" in file else str(Path(file).absolute())
+    if not run.store.files.exists(path):
+        raise MissingInputError(f"search.given: no file {file}; expected a query a line")
+    return run.spark.read.text(literal(path)).withColumnRenamed("value", QUERY).transform(given)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ AUDITS: Final = (
     _Audit("users_covered", "min_users_covered", True, "users with a list"),
     _Audit("fallback", "max_fallback", False, "rows that are the same for everyone"),
     _Audit("catalogue_coverage", "min_catalogue_coverage", True, "items on sale in any list"),
-    _Audit("overlap", "min_overlap", True, "of a list, on the user's list of the day before"),
-    _Audit("score_psi", "max_score_psi", False, "PSI of scores against the day before"),
+    _Audit("overlap", "min_overlap", True, "of a list, on the user's list before it"),
+    _Audit("score_psi", "max_score_psi", False, "PSI of scores against the lists before"),
 )
 
 

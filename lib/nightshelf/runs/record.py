@@ -13,7 +13,14 @@ from urllib.parse import urlparse
 from pyspark.sql import Row, SparkSession
 
 from nightshelf.config import config_hash, decisive
-from nightshelf.errors import EXIT_BUG, EXIT_OK, ConfigError, NightshelfError, short_line
+from nightshelf.errors import (
+    EXIT_BUG,
+    EXIT_OK,
+    ConfigError,
+    MissingInputError,
+    NightshelfError,
+    short_line,
+)
 from nightshelf.runs.failures import explained
 from nightshelf.runs.logs import logger
 from nightshelf.runs.run import Job, Run, Skipped
@@ -92,8 +99,13 @@ def versions_of(row: Row) -> dict[str, int]:
 
 def _keep_config(run: Run) -> None:
     files, path = run.store.files, config_path(run.store.root, config_hash(run.config))
-    if not files.exists(path):
-        files.write_bytes(path, decisive(run.config).encode())
+    wanted = decisive(run.config).encode()
+    try:
+        is_kept = files.read_bytes(path) == wanted
+    except MissingInputError:  # torn
+        is_kept = False
+    if not is_kept:
+        files.write_bytes(path, wanted)
 
 
 def _write_row(run: Run, outcome: Outcome) -> None:

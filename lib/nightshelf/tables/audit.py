@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightshelf.columns import DS, Transform
+from nightshelf.columns import DS, USER, Transform
 from nightshelf.errors import DataQualityError
 from nightshelf.placement import part_keys
 from nightshelf.tables.contract import Table
@@ -195,5 +195,7 @@ def _repeated_keys(staged: DataFrame, table: Table) -> Iterator[str]:
     for names in _keys(table):
         repeated = staged.groupBy(*names).count().where("count > 1").limit(1).collect()
         if repeated:
-            example = ", ".join(f"{name}={repeated[0][name]}" for name in names)
+            # Errors are logged and kept, and no log tells of a user.
+            told = (name for name in names if name != USER)
+            example = ", ".join(f"{name}={repeated[0][name]}" for name in told)
             yield f"the key ({', '.join(names)}) is not unique, such as {example}"

@@ -103,6 +103,11 @@ class Commits:
                 rows.setdefault(date.fromisoformat(told["ds"]), (told["rows"], told.get(LENGTH)))
         return {day: n for day, (n, own) in rows.items() if k is None or own in (None, k)}
 
+    def rows_before(self, ds: date, *, last: int, k: int | None = None) -> dict[date, int]:
+        """Of `rows_by_day(k)` the last so many days before ds that had rows, the newest first."""
+        days = {day: n for day, n in self.rows_by_day(k).items() if day < ds and n}
+        return {day: days[day] for day in sorted(days, reverse=True)[:last]}
+
     def first_day_changed(self, after: int, until: int) -> date | None:
         """The first day that commits between two versions may have changed; None: no day.
 

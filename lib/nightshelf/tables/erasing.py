@@ -19,7 +19,6 @@ from nightshelf.tables.store import Store
 from nightshelf.tables.upkeep import vacuum
 
 _AT_ONCE: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
-_LOGGED: Final = "spark.databricks.delta.vacuum.logging.enabled"
 _KEPT: Final = ("_last_checkpoint",)
 _CUT: Final = 32
 """Letters of a smallest or largest value that Delta keeps."""
@@ -84,8 +83,8 @@ def _forget(store: Store, delta: DeltaTable, table: Table) -> None:
 
     That of the vacuum, which tells the manifest; by default Delta makes none on S3.
     """
-    with store.setting(_AT_ONCE, "false"), store.setting(_LOGGED, "true"):
-        vacuum(store, delta, 0.0)
+    with store.setting(_AT_ONCE, "false"):
+        vacuum(store, delta, 0.0, logged=True)
     jvm: Any = store.spark._jvm
     log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
         store.spark._jsparkSession, store.path(table)
@@ -104,7 +103,7 @@ def _log(store: Store, table: Table) -> list[FileInfo]:
 
 def trace(store: Store, table: Table, matches: Column, values: Sequence[str]) -> Trace:
     """What is left of rows that match, and of the values in the log, wherever one could look."""
-    inside = store.files.below(store.path(table), leave_out="_delta_log")
+    inside = store.files_of(table)
     files = [literal(file.path) for file in inside if file.name.endswith(".parquet")]
     rows = store.read(table).where(matches).count()
     ever = store.spark.read.schema(table.schema).parquet(*files) if files else None
@@ -143,11 +142,22 @@ def _holding(store: Store, table: Table, forms: Sequence[str]) -> set[str]:
 
 def _lines(store: Store, file: FileInfo) -> Iterator[str]:
     if not file.name.endswith(".parquet"):
-        yield (store.files.read_bytes(file.path) or b"").decode(errors="replace")
+        told = (store.files.read_bytes(file.path) or b"").decode(errors="replace")
+        yield from map(_without_counts, told.splitlines())
         return
     frame: DataFrame = store.spark.read.parquet(literal(file.path))
     for row in frame.select(F.to_json(F.struct(*frame.columns)).alias("told")).toLocalIterator():
         yield row["told"] or ""
+
+
+def _without_counts(line: str) -> str:
+    """A line of the log; where a vacuum tells of itself, without its numbers, which are texts."""
+    if '"VACUUM ' not in line:
+        return line
+    told = json.loads(line)
+    for name in ("operationParameters", "operationMetrics"):
+        told.get("commitInfo", {}).pop(name, None)
+    return json.dumps(told, ensure_ascii=False)
 
 
 def _escaped(value: str, end: str = '"') -> Iterator[str]:

@@ -57,6 +57,13 @@ class Files:
         fs, where = self._at(path)
         return bool(fs.exists(where))
 
+    def modified(self, path: str) -> float | None:
+        """Seconds since the epoch, by the file system; None where there is nothing."""
+        fs, where = self._at(path)
+        if not fs.exists(where):
+            return None
+        return float(fs.getFileStatus(where).getModificationTime() / 1000.0)
+
     def entries(self, path: str) -> list[FileInfo]:
         """What the folder holds, by name; nothing where there is no such folder."""
         fs, where = self._at(path)

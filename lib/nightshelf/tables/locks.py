@@ -202,8 +202,9 @@ class _Lease:
         return self._files.write_json(self._path, self._owner, exclusive=True)
 
     def _age(self) -> float:
-        found = self._files.glob(self._path)
-        return time.time() - found[0].modified if found else 0.0
+        """Seconds since it was renewed; 0 where it is gone."""
+        modified = self._files.modified(self._path)
+        return time.time() - modified if modified is not None else 0.0
 
     def _renew(self) -> None:
         while not self._released.wait(self._stale_seconds / 4):

@@ -75,6 +75,10 @@ class Store:
     def path(self, table: Table) -> str:
         return f"{self.root}/{table.path}"
 
+    def files_of(self, table: Table) -> list[FileInfo]:
+        """The files below the table's folder, of all versions; its log aside."""
+        return self.files.below(self.path(table), leave_out="_delta_log")
+
     def version(self, table: Table) -> int | None:
         """The newest version of the table; None where it has never been published."""
         if self.pinned:
@@ -304,7 +308,8 @@ class Store:
     def append(self, frame: DataFrame, table: Table) -> None:
         """Adds rows to a table of records, which no rerun replaces."""
         with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
-            conform(frame, table).write.format("delta").mode("append").save(self.path(table))
+            writer = conform(frame, table).write.format("delta").mode("append")
+            writer.option("mergeSchema", "true").save(self.path(table))
 
     def append_row(self, row: Sequence[Any], table: Table) -> None:
         """Adds one row, its values in the order of the columns, to a table of records."""
@@ -337,19 +342,24 @@ class Store:
         if not table.served:
             writer.save(self.path(table))
             return
+        # Delta refuses, from any writer, rows that break the contract column by column. What an
+        # earlier release promised may refuse what is written now.
+        place = f"delta.`{self.path(table).replace('`', '``')}`"
+        known = self._promised(table)
+        if known not in (None, table.promise):
+            self.spark.sql(f"ALTER TABLE {place} DROP CONSTRAINT {_PROMISE}")
         with self.setting(_ROW_GROUP, str(SERVED_ROW_GROUP_BYTES)):
             writer.save(self.path(table))
-        self._constrain(table)
+        if known != table.promise:
+            self.spark.sql(f"ALTER TABLE {place} ADD CONSTRAINT {_PROMISE} CHECK ({table.promise})")
 
-    def _constrain(self, table: Table) -> None:
-        """Lets Delta refuse, from any writer, rows that break the contract column by column."""
+    def _promised(self, table: Table) -> str | None:
+        """The table's CHECK constraint, as Delta knows it."""
+        if self.version(table) is None:
+            return None
         detail = DeltaTable.forPath(self.spark, self.path(table)).detail().collect()[0]
-        known, wanted = detail["properties"].get(f"delta.constraints.{_PROMISE}"), table.promise
-        place = f"delta.`{self.path(table).replace('`', '``')}`"
-        if known not in (None, wanted):
-            self.spark.sql(f"ALTER TABLE {place} DROP CONSTRAINT {_PROMISE}")
-        if known != wanted:
-            self.spark.sql(f"ALTER TABLE {place} ADD CONSTRAINT {_PROMISE} CHECK ({wanted})")
+        found: str | None = detail["properties"].get(f"delta.constraints.{_PROMISE}")
+        return found
 
     def _laid_out(
         self, staged: DataFrame, table: Table, staging: str, in_ranges: bool

@@ -19,6 +19,7 @@ LISTING_TASKS_A_CORE: Final = 4
 
 _LISTING = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
 _OPTIMIZE = "spark.databricks.delta.optimize.minFileSize"
+_LOGGED = "spark.databricks.delta.vacuum.logging.enabled"
 
 
 @dataclass(frozen=True)
@@ -52,29 +53,36 @@ def keep_up(
     newest_of: a column, which with ds is a key; what each of its values is told as of `first`
     stays, however old. Versions that were replaced in the last `vacuum_days` days can be read
     still. Readers are not disturbed. A dry run counts the rows that would go.
+
+    Each commit tells the table's manifest again: Delta forgets the commits of a table that is kept
+    up and published no more, and who published it, of which day, is still asked.
     """
     files_before, bytes_before = _files(store, table)
     gone = _expired(store, table, first, newest_of)
     expired = 0 if gone is None else gone.count()
     if not store.dry_run:
         delta = DeltaTable.forPath(store.spark, store.path(table))
-        with store.lock(f"{table.name}/commit", store.config.commit_wait_seconds):
+        with (
+            store.lock(f"{table.name}/commit", store.config.commit_wait_seconds),
+            store.telling(store.last_manifest(table)),
+        ):
             if expired and gone is not None:
-                with store.telling(store.last_manifest(table)):
-                    _remove(delta, gone, first, newest_of)
+                _remove(delta, gone, first, newest_of)
             _bring_together(store, delta, small_mb)
-            vacuum(store, delta, 24.0 * vacuum_days)
+        # Without the lock, which a publish would wait for: it takes long, and commits nothing.
+        vacuum(store, delta, 24.0 * vacuum_days)
     files_after, bytes_after = _files(store, table)
     return Kept(table.name, files_before, files_after, bytes_before, bytes_after, expired)
 
 
-def vacuum(store: Store, delta: DeltaTable, hours: float) -> None:
-    """Deletes files that no version of the last hours names; the caller holds the commit lock.
+def vacuum(store: Store, delta: DeltaTable, hours: float, *, logged: bool = False) -> None:
+    """Deletes files that no version of the last hours names.
 
-    Delta lists folders in as many tasks as Spark's setting says, 10,000, however few they are.
+    logged: by two commits, for which the caller holds the lock; by none otherwise. Delta lists
+    folders in as many tasks as Spark's setting says, 10,000, however few they are.
     """
     tasks = LISTING_TASKS_A_CORE * store.spark.sparkContext.defaultParallelism
-    with store.setting(_LISTING, str(tasks)):
+    with store.setting(_LISTING, str(tasks)), store.setting(_LOGGED, str(logged).lower()):
         delta.vacuum(hours)
 
 
@@ -111,6 +119,5 @@ def _bring_together(store: Store, delta: DeltaTable, small_mb: int) -> None:
 
 
 def _files(store: Store, table: Table) -> tuple[int, int]:
-    """Files and bytes below the table's folder, its log aside."""
-    inside = store.files.below(store.path(table), leave_out="_delta_log")
+    inside = store.files_of(table)
     return len(inside), sum(file.size for file in inside)
