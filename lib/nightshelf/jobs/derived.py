@@ -35,19 +35,17 @@ def derived_of(run: Run, is_user: Column) -> Iterator[Derived]:
     """Scores of the user's reviews, and queries that nobody else typed and the shop does not give.
 
     is_user: of rows with a `user_id`. To be asked while silver.events and .reviews still know them.
-    Conditions are by digests or ids that are one, since Delta writes them into its log.
+    Tables of which none is are left out. Conditions are by digests, as ids of reviews are, since
+    Delta writes them into its log.
     """
-    reviews = _reviews_of(run, is_user)
-    yield Derived(REVIEW_SCORES, F.col(REVIEW).isin(*reviews), reviews)
-    queries = _queries_of(run, is_user)
-    digests = [digest_of(query) for query in queries]
-
-    def is_theirs(query: str) -> Column:
-        return F.coalesce(F.sha2(query, 256).isin(*digests), F.lit(False))
-
-    yield Derived(SEARCH_QUERIES, is_theirs(QUERY) | is_theirs(ASKED), queries)
-    for table in (GOLD_SEARCH_RESULTS, SERVING_SEARCH_RESULTS):
-        yield Derived(table, is_theirs(QUERY), queries)
+    if reviews := _reviews_of(run, is_user):
+        yield Derived(REVIEW_SCORES, F.col(REVIEW).isin(*reviews), reviews)
+    if queries := _queries_of(run, is_user):
+        digests = [digest_of(query) for query in queries]
+        is_query, is_asked = (F.sha2(name, 256).isin(*digests) for name in (QUERY, ASKED))
+        yield Derived(SEARCH_QUERIES, is_query | is_asked, queries)
+        for table in (GOLD_SEARCH_RESULTS, SERVING_SEARCH_RESULTS):
+            yield Derived(table, is_query, queries)
 
 
 def _reviews_of(run: Run, is_user: Column) -> tuple[str, ...]:

@@ -20,9 +20,9 @@ def published_by(run: Run, table: Table, run_id: str) -> Store:
             f"{run_id}: {table.name} has no commit of that run any more; Delta keeps those of the "
             "last 30 days, and jobs/status.py lists runs"
         )
-    then = Run(run.spark, run.config, run.ds, run.job, run.run_id)
-    then.store.pin({table.name: version})
-    return then.store
+    then = Store(run.spark, run.config.warehouse, run.run_id)
+    then.pin({table.name: version})
+    return then
 
 
 def day_of(run_id: str | None, option: str) -> date | None:

@@ -60,9 +60,12 @@ class Files:
     def modified(self, path: str) -> float | None:
         """Seconds since the epoch, by the file system; None where there is nothing."""
         fs, where = self._at(path)
-        if not fs.exists(where):
-            return None
-        return float(fs.getFileStatus(where).getModificationTime() / 1000.0)
+        try:
+            return float(fs.getFileStatus(where).getModificationTime() / 1000.0)
+        except Py4JJavaError as error:
+            if _kind(error) in _NOT_THERE:
+                return None
+            raise
 
     def entries(self, path: str) -> list[FileInfo]:
         """What the folder holds, by name; nothing where there is no such folder."""
@@ -117,14 +120,20 @@ class Files:
                 f"{new}: could not be put in place from {old}; run the step again"
             )
 
-    def write_bytes(self, path: str, content: bytes) -> None:
-        """Writes a file of a few megabytes at most."""
+    def write_bytes(self, path: str, content: bytes, *, exclusive: bool = False) -> bool:
+        """Writes a file of a few megabytes; with `exclusive`, False where it is there already."""
         fs, where = self._at(path)
-        stream = fs.create(where, True)
         try:
-            stream.write(bytearray(content))
-        finally:
-            stream.close()
+            stream = fs.create(where, not exclusive)
+            try:
+                stream.write(bytearray(content))
+            finally:
+                stream.close()
+        except Py4JJavaError as error:
+            if exclusive and _IS_THERE.search(str(error.java_exception.toString())):
+                return False
+            raise
+        return True
 
     def read_bytes(self, path: str) -> bytes | None:
         """The content of a small file; None where there is none.
@@ -140,7 +149,7 @@ class Files:
             finally:
                 stream.close()
         except Py4JJavaError as error:
-            kind = str(error.java_exception.getClass().getSimpleName())
+            kind = _kind(error)
             if kind in _NOT_THERE:
                 return None
             if kind == "ChecksumException":
@@ -160,19 +169,9 @@ class Files:
         return told if isinstance(told, dict) else {}
 
     def write_json(self, path: str, value: dict[str, Any], *, exclusive: bool = False) -> bool:
-        """Writes a small file; with `exclusive`, False where it is there already."""
-        fs, where = self._at(path)
-        try:
-            stream = fs.create(where, not exclusive)
-            try:
-                stream.write(bytearray((json.dumps(value, sort_keys=True) + "\n").encode()))
-            finally:
-                stream.close()
-        except Py4JJavaError as error:
-            if exclusive and _IS_THERE.search(str(error.java_exception.toString())):
-                return False
-            raise
-        return True
+        """Writes a JSON object; see `write_bytes`."""
+        told = json.dumps(value, sort_keys=True) + "\n"
+        return self.write_bytes(path, told.encode(), exclusive=exclusive)
 
     def first_line(self, path: str, encoding: str) -> str:
         """The first line of a text file, decompressed by its ending; empty for an empty file."""
@@ -188,6 +187,10 @@ class Files:
             return str(reader.readLine() or "")
         finally:
             reader.close()
+
+
+def _kind(error: Py4JJavaError) -> str:
+    return str(error.java_exception.getClass().getSimpleName())
 
 
 def _info(status: Any) -> FileInfo:

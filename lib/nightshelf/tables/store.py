@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
@@ -238,17 +238,16 @@ class Store:
             if held.run_id != self.run_id and not held.name.endswith(_COMMITS)
         ]
 
-    @contextmanager
-    def lock(self, name: str, wait_seconds: float = 0) -> Iterator[None]:
-        with lock(
+    def lock(self, name: str, wait_seconds: float = 0) -> AbstractContextManager[None]:
+        """Holds the lock below the warehouse; see `locks.lock`."""
+        return lock(
             self.files,
             self._locks,
             name,
             run_id=self.run_id,
             stale_seconds=self.config.lock_stale_seconds,
             wait_seconds=wait_seconds,
-        ):
-            yield
+        )
 
     @property
     def _locks(self) -> str:
