@@ -192,8 +192,8 @@ def _status_uri(job: str) -> Iterator[str]:
                 "Airflow knows, such as s3a://, gs:// or abfs://"
             ) from None
         yield uri
-        with contextlib.suppress(OSError):
-            storage_path(uri).unlink(missing_ok=True)
+        with contextlib.suppress(Exception):  # how the job ended is all that counts
+            storage_path(uri).fs.rm(storage_path(uri).path)
     else:
         with tempfile.TemporaryDirectory(prefix="nightshelf-") as folder:
             yield f"{folder}/{name}"

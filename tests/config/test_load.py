@@ -122,6 +122,7 @@ def test_mistakes_are_told_with_their_place(tmp_path: Path, text: str, told: str
         "fs.gs.auth.service.account.private.key", "clientSecret", "password",
         "spark.executorEnv.AWS_SECRET_ACCESS_KEY", "spark.executorEnv.AWS_SESSION_TOKEN",
         "spark.yarn.appMasterEnv.NIGHTSHELF_PSEUDONYM_KEY", "spark.executorEnv.AZURE_STORAGE_KEY",
+        "spark.executorEnv.AZURE_STORAGE_ACCOUNT_KEY",
         "spark.kubernetes.driverEnv.NIGHTSHELF_PSEUDONYM_KEY",
     ],
 )  # fmt: skip
@@ -139,6 +140,7 @@ def test_no_setting_holds_a_secret(name: str) -> None:
         "spark.hadoop.hadoop.security.credential.provider.path",
         "spark.executorEnv.GOOGLE_APPLICATION_CREDENTIALS",
         "spark.kubernetes.driver.secretKeyRef.NIGHTSHELF_PSEUDONYM_KEY",
+        "spark.kubernetes.executor.secretKeyRef.AWS_SECRET_ACCESS_KEY",
     ],
 )  # fmt: skip
 def test_what_holds_no_secret_is_a_setting(name: str) -> None:

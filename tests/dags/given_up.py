@@ -17,7 +17,7 @@ def main(folder: str, reasons: str) -> None:
     import nightly
     import nightshelf_alerts
 
-    dag = next(value for value in vars(nightly).values() if type(value).__name__ == "DAG")
+    dag = nightly.ingest.dag
     posted: list[Any] = []
     nightshelf_alerts.post = posted.append
     run = {"dag_run": SimpleNamespace(run_after=datetime(2026, 11, 25, 2, tzinfo=UTC))}
@@ -25,8 +25,8 @@ def main(folder: str, reasons: str) -> None:
     for reason in json.loads(reasons):
         for known in (run, {}):
             posted.clear()
-            [tell] = dag.on_failure_callback
-            tell({"dag": dag, "run_id": "scheduled", "reason": reason, **known})
+            about = {"dag": dag, "run_id": "scheduled", "reason": reason, **known}
+            dag.on_failure_callback(about)
             told.append(list(posted))
     print(json.dumps(told))
 

@@ -42,12 +42,13 @@ ENDINGS: tuple[tuple[dict[str, Any] | None, str | None, list[Any] | None], ...] 
 )  # fmt: skip
 
 
-def printed(python: Path, home: Path, script: str, *arguments: str) -> Any:
+def printed(python: Path, home: Path, script: str, *arguments: str, **more: str) -> Any:
     """What a script of this folder prints, as JSON."""
     environment = {
         **{name: value for name, value in os.environ.items() if "AIRFLOW" not in name},
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        **more,
     }
     command = [python, ROOT / "tests" / "dags" / script, ROOT / "airflow_dags", *arguments]
     ended = subprocess.run(
@@ -62,6 +63,17 @@ def test_what_the_job_told_decides(airflow_python: Path, tmp_path: Path) -> None
     endings = json.dumps([ending[:2] for ending in ENDINGS])
     found = printed(airflow_python, tmp_path, "ending.py", endings)
     assert found == [ending[2] for ending in ENDINGS]
+
+
+def test_what_jobs_told_is_not_left_behind(airflow_python: Path, tmp_path: Path) -> None:
+    """Where they tell it to a folder of all workers."""
+    root = tmp_path / "status"
+    root.mkdir()
+    endings = json.dumps([ending[:2] for ending in ENDINGS])
+    more = {"NIGHTSHELF_STATUS_ROOT": str(root)}
+    found = printed(airflow_python, tmp_path, "ending.py", endings, **more)
+    assert found == [ending[2] for ending in ENDINGS]
+    assert list(root.iterdir()) == []
 
 
 def test_a_run_that_is_given_up_is_told_of(airflow_python: Path, tmp_path: Path) -> None:

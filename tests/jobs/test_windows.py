@@ -26,6 +26,7 @@ def events_by_day(shop: Shop) -> dict[int, int]:
     return {row["ds"].day: row["count"] for row in rows}
 
 
+@pytest.mark.faults
 def test_two_nights_do_not_ingest_one_window_at_a_time(invoke: Invoke, shop: Shop) -> None:
     """The one that commits last would take away what the other's file told."""
     told = ("--set", "warehouse.commit_wait_seconds=0", "--set", "ingest.window_days=1")

@@ -39,7 +39,7 @@ def test_an_end_is_told_as_it_was(
     assert [(told.status, told.exit_code) for told in written] == [(status, code)]
 
 
-@pytest.mark.parametrize("breaks", ["exists", "append_row"])
+@pytest.mark.parametrize("breaks", ["read_bytes", "append_row"])
 def test_a_row_and_its_configuration_are_written_each_by_itself(breaks: str) -> None:
     """As where two tasks write the same configuration at once."""
     written: list[str] = []
@@ -53,7 +53,7 @@ def test_a_row_and_its_configuration_are_written_each_by_itself(breaks: str) -> 
 
         return told
 
-    files = SimpleNamespace(exists=write("exists", False), write_bytes=write("write_bytes"))
+    files = SimpleNamespace(read_bytes=write("read_bytes"), write_bytes=write("write_bytes"))
     store = SimpleNamespace(
         files=files, root="", versions={}, manifest={"code_version": "1"},
         append_row=write("append_row"),
@@ -62,4 +62,4 @@ def test_a_row_and_its_configuration_are_written_each_by_itself(breaks: str) -> 
     run = SimpleNamespace(**told, rows_in=0, rows_out=0, config=Config(), store=store)
     with recorded(cast(Run, run)):
         pass
-    assert written == (["append_row"] if breaks == "exists" else ["exists", "write_bytes"])
+    assert written == (["append_row"] if breaks == "read_bytes" else ["read_bytes", "write_bytes"])

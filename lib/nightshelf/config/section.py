@@ -12,12 +12,14 @@ Settings = TypeVar("Settings", bound=Mapping[str, object])
 
 _SECRET = re.compile(
     r"(?:secret|secret[._]?key|access[._]?key|private[._]?key|encryption\.key(?:\.list)?|"
-    r"account\.key(?:\.[\w.-]+)?|storage_key|Env\.\w*pseudonym_key|client\.secret\.[\w.-]+|"
+    r"account[._]key(?:\.[\w.-]+)?|storage_key|Env\.\w*pseudonym_key|client\.secret\.[\w.-]+|"
     r"azure\.sas\.(?!token\.provider)[\w.-]+|password|passphrase|"
     r"(?:session|access|refresh|bearer|sas)[._]token)$",
     re.IGNORECASE,
 )
 """Ends of the names of settings of Spark and Hadoop, and of variables, whose values are secrets."""
+_REFERENCE = ".secretKeyRef."
+"""In the names of those whose values say where Kubernetes keeps the secret."""
 
 
 def as_tuple(value: object) -> object:
@@ -31,7 +33,7 @@ def without_secrets(settings: Settings) -> Settings:
     Raises ValueError where the name of one says that its value is a secret.
     """
     for name in settings:
-        if _SECRET.search(name):
+        if _SECRET.search(name) and _REFERENCE not in name:
             raise ValueError(
                 f"{name} holds a secret, which no config does: give it by the environment or a "
                 "credential provider; docs/cluster.md says how"

@@ -39,7 +39,10 @@ class WarehouseConfig(Section):
         600, ge=30, description="a lock not renewed for so long has no owner any more (not file:)"
     )
     commit_wait_seconds: int = Field(
-        120, ge=0, description="longest wait for another commit to the same table"
+        120,
+        ge=0,
+        description="longest wait for another commit to the same table, or for another night's "
+        "ingest of the same window of days",
     )
 
 

@@ -28,7 +28,8 @@ def steady(run: Run, table: Table, k: int) -> Check:
 def lists_as_usual(run: Run, made: Ingredients) -> Check:
     """The lists of ds reach everyone, show enough of the shop, and are not all others overnight.
 
-    Beside the newest lists before them: what a night held back, the next one is held to as well.
+    Compared with the newest lists before them, however old: the night after a held one meets the
+    same audit.
     """
 
     def check(staged: DataFrame, rows: int) -> Mapping[str, float]:

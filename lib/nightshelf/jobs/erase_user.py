@@ -85,7 +85,7 @@ def _known_as(run: Run, user: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Concerned:
-    """Which rows of a table tell of the user, what is set where they stay, and by which values."""
+    """Which rows of a table tell of the user, by which values, and what is set where they stay."""
 
     table: Table
     rows: Column
@@ -103,9 +103,10 @@ def _concerned(run: Run, ids: Sequence[str]) -> Iterator[_Concerned]:
     def is_user(column: Column) -> Column:
         return F.coalesce(F.sha2(column, 256).isin(*digests), F.lit(False))
 
-    for found in derived_of(run, is_user(F.col(USER))):
-        if run.store.version(found.table) is not None:
-            yield _Concerned(found.table, found.rows, found.values)
+    for table, rows in derived_of(run, is_user(F.col(USER))):
+        if run.store.version(table) is not None:
+            # Looked for by rows alone: words that somebody types stand in any log.
+            yield _Concerned(table, rows, ())
     refused = told_of(digests, run.config.sources.events) | told_unread()
     special: Mapping[Table, tuple[Column, dict[str, Column]]] = {
         QUARANTINE_EVENTS: (refused, {}),

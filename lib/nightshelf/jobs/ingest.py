@@ -58,7 +58,7 @@ def run(run: Run) -> None:
 
 
 def _window(run: Run) -> AbstractContextManager[None]:
-    """Holds back nights of other days, whose windows are told by each other's files.
+    """Holds back nights of other days: windows overlap, and each reads files that others do not.
 
     The one that commits last would take away what the other's file told of the days of both, and
     no later night would read that again. Raises LockHeldError where another is not done in time.

@@ -195,7 +195,7 @@ def _repeated_keys(staged: DataFrame, table: Table) -> Iterator[str]:
     for names in _keys(table):
         repeated = staged.groupBy(*names).count().where("count > 1").limit(1).collect()
         if repeated:
-            # Errors are logged and kept, and no log tells of a user.
-            told = (name for name in names if name != USER)
+            # Errors are logged and kept, and no log tells of a user, as a vocabulary's value may.
+            told = (name for name in names if name not in (USER, "value"))
             example = ", ".join(f"{name}={repeated[0][name]}" for name in told)
             yield f"the key ({', '.join(names)}) is not unique, such as {example}"

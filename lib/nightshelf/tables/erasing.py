@@ -143,7 +143,7 @@ def _holding(store: Store, table: Table, forms: Sequence[str]) -> set[str]:
 def _lines(store: Store, file: FileInfo) -> Iterator[str]:
     if not file.name.endswith(".parquet"):
         told = (store.files.read_bytes(file.path) or b"").decode(errors="replace")
-        yield from map(_without_counts, told.splitlines())
+        yield from map(_without_counts, told.split("\n"))
         return
     frame: DataFrame = store.spark.read.parquet(literal(file.path))
     for row in frame.select(F.to_json(F.struct(*frame.columns)).alias("told")).toLocalIterator():
