@@ -33,7 +33,6 @@ def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -
     run_id = run_of(nights, 24)
     configs = nights.folder / "warehouse" / "ops" / "configs"
     [kept] = configs.glob("*.yaml")
-    whole = kept.read_bytes()
     config = yaml.safe_load(kept.read_text())
     config["recommend"]["k"] = 1
     kept.write_text(yaml.safe_dump(config))
@@ -50,13 +49,24 @@ def test_a_list_that_comes_out_otherwise_is_told(invoke: Invoke, nights: Shop) -
     assert "its configuration is not at" in gone.error
     kept.touch()  # as a full disk leaves it
     assert invoke("replay", "--conf-file", nights.conf, "--run-id", run_id).code == 66
-    told = (*PLAIN, "--conf-file", nights.conf, "--ds", "2026-11-24")
-    assert invoke("recommend", *told).code == 0
-    assert kept.read_bytes() == whole
     unknown = invoke("replay", "--conf-file", nights.conf, "--run-id", "2026-11-24-0")
     assert unknown.code == 66
     assert run_id in unknown.error
     assert invoke("replay", "--conf-file", nights.conf).code == 64
+
+
+def test_a_torn_configuration_is_kept_anew(invoke: Invoke, nights: Shop) -> None:
+    """By the next run that has it, such as one of a job with nothing to do."""
+    configs = nights.folder / "warehouse" / "ops" / "configs"
+    before = set(configs.glob("*.yaml"))
+    told = ("--conf-file", nights.conf, "--ds", "2026-11-24")
+    assert invoke("score_reviews", *told).code == 0
+    [own] = set(configs.glob("*.yaml")) - before
+    whole = own.read_bytes()
+    for torn in (whole[:9], b""):
+        own.write_bytes(torn)
+        assert invoke("score_reviews", *told).code == 0
+        assert own.read_bytes() == whole
 
 
 @pytest.mark.long
