@@ -184,7 +184,8 @@ def _status_uri(job: str) -> Iterator[str]:
     if STATUS_ROOT:
         uri = f"{STATUS_ROOT.rstrip('/')}/{name}"
         try:
-            _ = storage_path(uri).fs
+            path = storage_path(uri)
+            storage = path.fs
         except (ImportError, ValueError) as error:
             raise JobFailedError(
                 f"NIGHTSHELF_STATUS_ROOT {STATUS_ROOT}: Airflow reads no such storage "
@@ -193,7 +194,7 @@ def _status_uri(job: str) -> Iterator[str]:
             ) from None
         yield uri
         with contextlib.suppress(Exception):  # how the job ended is all that counts
-            storage_path(uri).fs.rm(storage_path(uri).path)
+            storage.rm(path.path)
     else:
         with tempfile.TemporaryDirectory(prefix="nightshelf-") as folder:
             yield f"{folder}/{name}"

@@ -67,7 +67,11 @@ def test_a_lease_is_held_until_released(store: Store) -> None:
     second.release()
 
 
-def test_a_lease_not_renewed_is_taken_over(store: Store) -> None:
+@pytest.mark.parametrize("folder", ["warehouse", "a [shop] {x}*"])
+def test_a_lease_not_renewed_is_taken_over(
+    spark: SparkSession, tmp_path: Path, folder: str
+) -> None:
+    store = Store(spark, WarehouseConfig(root=str(tmp_path / folder)), "run-1")
     path = Path(store.root.removeprefix("file:")) / "_locks" / "lease.lock"
     path.parent.mkdir(parents=True)
     path.write_text('{"run_id": "dead", "host": "h", "pid": 1}')
@@ -79,13 +83,6 @@ def test_a_lease_not_renewed_is_taken_over(store: Store) -> None:
     assert taken.owner()["run_id"] == "run-2"
     taken.release()
     assert not path.exists()
-
-
-def test_a_lease_is_taken_over_whatever_its_folder_is_called(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    store = Store(spark, WarehouseConfig(root=str(tmp_path / "a [shop] {x}*")), "run-1")
-    test_a_lease_not_renewed_is_taken_over(store)
 
 
 def test_of_two_that_find_a_stale_lease_one_takes_it(

@@ -1,6 +1,6 @@
 """Erase: a user is removed from every table and its past, and kept out of later nights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ def run(run: Run, user: str) -> None:
 def _erase(run: Run, user: str) -> None:
     ids = _known_as(run, user)
     digest = digest_of(ids[0])
-    tables = list(_concerned(run, ids))
+    tables = _concerned(run, ids)
     if not run.dry_run:
         _remember(run, digest)
         for one in tables:
@@ -93,7 +93,7 @@ class _Concerned:
     changes: dict[str, Column] = field(default_factory=dict)
 
 
-def _concerned(run: Run, ids: Sequence[str]) -> Iterator[_Concerned]:
+def _concerned(run: Run, ids: Sequence[str]) -> list[_Concerned]:
     """Each table that tells of the user; first what is only found by what the others tell.
 
     By digests of the ids, since Delta writes conditions into its log.
@@ -103,29 +103,30 @@ def _concerned(run: Run, ids: Sequence[str]) -> Iterator[_Concerned]:
     def is_user(column: Column) -> Column:
         return F.coalesce(F.sha2(column, 256).isin(*digests), F.lit(False))
 
-    for table, rows in derived_of(run, is_user(F.col(USER))):
-        if run.store.version(table) is not None:
-            # Looked for by rows alone: words that somebody types stand in any log.
-            yield _Concerned(table, rows, ())
+    theirs = is_user(F.col(USER))
+    # Looked for by rows alone: words that somebody types stand in any log.
+    derived = [_Concerned(table, rows, ()) for table, rows in derived_of(run, theirs)]
+    named = {
+        table: _Concerned(table, theirs, ids)
+        for table in TABLES
+        if any(column.name == USER for column in table.columns)
+    }
     refused = told_of(digests, run.config.sources.events) | told_unread()
-    special: Mapping[Table, tuple[Column, dict[str, Column]]] = {
-        QUARANTINE_EVENTS: (refused, {}),
+    special = {
+        QUARANTINE_EVENTS: _Concerned(QUARANTINE_EVENTS, refused, ids),
         # The id's number stays taken, or the next user would get it.
-        VOCABULARIES: (
+        VOCABULARIES: _Concerned(
+            VOCABULARIES,
             (F.col("field") == USER) & is_user(F.col("value")),
+            ids,
             {"value": F.concat(F.lit("__erased_"), F.col("id"), F.lit("__"))},
         ),
         # Packed by the part, not by the user; the next night makes them anew.
-        OPS_HISTORY_TOTALS: (F.lit(True), {}),
+        OPS_HISTORY_TOTALS: _Concerned(OPS_HISTORY_TOTALS, F.lit(True), ids),
     }
-    for table in TABLES:
-        if run.store.version(table) is None:
-            continue
-        if table in special:
-            rows, changes = special[table]
-            yield _Concerned(table, rows, ids, changes)
-        elif any(column.name == USER for column in table.columns):
-            yield _Concerned(table, is_user(F.col(USER)), ids)
+    telling = named | special
+    ordered = derived + [telling[table] for table in TABLES if table in telling]
+    return [one for one in ordered if run.store.version(one.table) is not None]
 
 
 def _remember(run: Run, digest: str) -> None:
