@@ -36,7 +36,7 @@ def die_when_writing(folder: Path) -> None:
 
 
 def plant(name: str) -> None:
-    for method in ("commit", "append"):
+    for method in ("_commit", "append"):
         setattr(Store, method, _fatal(getattr(Store, method), name))
 
 

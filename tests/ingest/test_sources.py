@@ -10,7 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.config import ColumnSpec, FileSource, JoinedSpec
 from nightshelf.errors import DataQualityError, MissingInputError
-from nightshelf.ingest.sources import CORRUPT, Reader, value
+from nightshelf.ingest.references import value
+from nightshelf.ingest.sources import CORRUPT, Reader
 from nightshelf.runs.failures import explained
 
 DS = date(2026, 11, 24)
@@ -101,6 +102,14 @@ def test_a_row_cut_off_before_what_keep_asks_for_is_not_lost(
     source = FileSource(format="csv", path="log.csv", options=options, keep={"site": ("de",)})
     told = {r["user"]: r[CORRUPT] for r in read(spark, tmp_path, source).collect()}
     assert told == {"1": None, "3": "3,c"}
+
+
+def test_a_column_s_name_may_hold_any_letter(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("a.user,`site`\n1,de\n2,fr\n")
+    keep = {"`site`": ("de",)}
+    source = FileSource(format="csv", path="log.csv", options={"header": True}, keep=keep)
+    rows = read(spark, tmp_path, source, "a.user", "`site`")
+    assert rows.select(value("a.user"), value("`site`")).collect() == [("1", "de")]
 
 
 def test_files_without_a_letter_are_a_missing_input(spark: SparkSession, tmp_path: Path) -> None:

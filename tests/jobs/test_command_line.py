@@ -110,7 +110,7 @@ def test_a_bug_ends_with_70_and_its_trace(
 
 
 def test_a_held_lock_ends_with_75(invoke: Invoke, shop: Shop) -> None:
-    with shop.store.lock("silver.events/2026-11-24"):
+    with shop.store.locks.hold("silver.events/2026-11-24"):
         ended = invoke("ingest", "--conf-file", shop.conf, *DS)
     assert ended.code == 75
     assert ended.error.startswith("silver.events/2026-11-24: the lock is held by run reader")

@@ -123,13 +123,13 @@ def test_what_was_published_before_there_were_pseudonyms_is_erased(
 def test_no_user_is_erased_under_the_hands_of_a_night(invoke: Invoke, known: Shop) -> None:
     conf = ("--conf-file", known.conf, "--ds", "2026-11-24")
     before = holders(known)
-    with known.store.at_work("silver.events/2026-11-25"):
+    with known.store.locks.at_work("silver.events/2026-11-25"):
         ended = invoke("erase_user", *conf, "--user", WHO)
         assert invoke("erase_user", *conf, "--user", WHO, "--dry-run").code == 0
     assert ended.code == 75
     assert ended.error.startswith("the warehouse is in use by run reader ")
     assert holders(known) == before
-    with known.store.alone():
+    with known.store.locks.alone():
         for job in ("ingest", "report", "maintain", "nightly"):
             ended = invoke(job, *conf)
             assert ended.code == 75, job

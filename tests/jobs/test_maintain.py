@@ -153,7 +153,7 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
     for folder in backfilled:
         (warehouse / folder).mkdir()
     told = ("--conf-file", shop.conf, "--ds", "2026-11-24")
-    with shop.store.at_work("ops.models/2026-09-10"):
+    with shop.store.locks.at_work("ops.models/2026-09-10"):
         assert invoke("maintain", *told).code == 0
         assert all((warehouse / folder).exists() for folder in backfilled)
     for folder in (warehouse / "models", warehouse / "training"):

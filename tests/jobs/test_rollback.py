@@ -181,7 +181,7 @@ def test_readers_have_the_lists_of_an_earlier_day_again(
     assert invoke("rollback", *conf, "--to-ds", "2026-11-23", "--dry-run").code == 0
     assert nights.store.digest(SERVING_RECOMMENDATIONS) == new
 
-    with nights.store.lock("serving.recommendations/newest"):  # as a night that is publishing
+    with nights.store.locks.hold("serving.recommendations/newest"):  # as a night that is publishing
         busy = ("--to-ds", "2026-11-23", "--set", "warehouse.commit_wait_seconds=0")
         assert invoke("rollback", *conf, *busy).code == 75
     assert nights.store.digest(SERVING_RECOMMENDATIONS) == new

@@ -1,7 +1,7 @@
 """Which days reach readers, before and after a rollback; by commits that are only told."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from types import SimpleNamespace
@@ -42,12 +42,8 @@ class Readers:
         ) -> None:
             self.told = {"table": table.name, "ds": on.isoformat(), **(about or {})}
 
-        @contextmanager
-        def lock(*_: object) -> Iterator[None]:
-            yield
-
         store = SimpleNamespace(
-            lock=lock,
+            locks=SimpleNamespace(hold_in_turn=lambda _: nullcontext()),
             last_manifest=lambda _: self.told,
             versions={},
             publish=publish,
@@ -55,11 +51,9 @@ class Readers:
             has=lambda *_: True,
             digest=lambda _, on=None: on,
         )
-        config = SimpleNamespace(warehouse=SimpleNamespace(commit_wait_seconds=1))
         return SimpleNamespace(
-            ds=ds, dry_run=False, store=store, config=config, publish=publish,
-            read=lambda *_, **__: None,
-        )  # fmt: skip
+            ds=ds, dry_run=False, store=store, publish=publish, read=lambda *_, **__: None
+        )
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def events_by_day(shop: Shop) -> dict[int, int]:
 def test_two_nights_do_not_ingest_one_window_at_a_time(invoke: Invoke, shop: Shop) -> None:
     """The one that commits last would take away what the other's file told."""
     told = ("--set", "warehouse.commit_wait_seconds=0", "--set", "ingest.window_days=1")
-    with shop.store.lock(f"{SILVER_EVENTS.name}/window"):
+    with shop.store.locks.hold(f"{SILVER_EVENTS.name}/window"):
         ended = invoke("ingest", "--conf-file", shop.conf, "--ds", "2026-11-23", *told)
     assert ended.code == 75
     assert ended.error.startswith("silver.events/window: the lock is held by run reader ")

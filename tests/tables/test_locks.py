@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,14 @@ print("held", flush=True); time.sleep(60)
 def test_the_second_is_told_who_holds_it(store: Store) -> None:
     other = Store(store.spark, store.config, "run-2")
     told = r"held by run run-1 \(process"
-    with store.lock(NAME), pytest.raises(LockHeldError, match=told) as caught, other.lock(NAME):
+    with (
+        store.locks.hold(NAME),
+        pytest.raises(LockHeldError, match=told) as caught,
+        other.locks.hold(NAME),
+    ):
         pass
     assert caught.value.exit_code == 75
-    with other.lock(NAME):
+    with other.locks.hold(NAME):
         pass
 
 
@@ -43,12 +48,12 @@ def test_a_killed_process_holds_nothing(store: Store) -> None:
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(LockHeldError, match="run r9"), store.lock(NAME):
+    with pytest.raises(LockHeldError, match="run r9"), store.locks.hold(NAME):
         pass
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    with store.lock(NAME, wait_seconds=5):
+    with store.locks.hold(NAME, wait_seconds=5):
         pass
 
 
@@ -177,50 +182,55 @@ def test_an_owner_renews_its_lease(store: Store) -> None:
 def test_waiting_ends_with_the_holder(store: Store) -> None:
     began = time.monotonic()
     other = Store(store.spark, store.config, "run-2")
-    with store.lock(NAME), pytest.raises(LockHeldError), other.lock(NAME, wait_seconds=0.5):
+    with (
+        store.locks.hold(NAME),
+        pytest.raises(LockHeldError),
+        other.locks.hold(NAME, wait_seconds=0.5),
+    ):
         pass
     assert time.monotonic() - began >= 0.5
 
 
 def test_who_has_the_warehouse_alone_meets_nobody_at_work(store: Store) -> None:
     other = Store(store.spark, store.config, "run-2")
-    with other.at_work(NAME), pytest.raises(LockHeldError) as caught, store.alone():
+    with other.locks.at_work(NAME), pytest.raises(LockHeldError) as caught, store.locks.alone():
         pass
     assert caught.value.exit_code == 75
     assert str(caught.value).startswith("the warehouse is in use by run run-2 (process ")
-    with store.at_work("ops.erased_users/2026-11-24"), store.alone():
-        with store.lock("gold.recommendations/commit"):  # its own
+    with store.locks.at_work("ops.erased_users/2026-11-24"), store.locks.alone():
+        with store.locks.hold("gold.recommendations/commit"):  # its own
             pass
         told = r"run run-1 .* has the warehouse to itself"
         for names in ((NAME,), ()):
-            with pytest.raises(LockHeldError, match=told), other.at_work(*names):
+            with pytest.raises(LockHeldError, match=told), other.locks.at_work(*names):
                 pass
-    with other.at_work(NAME):
+    with other.locks.at_work(NAME):
         pass
 
 
 def test_a_commit_of_a_moment_is_no_work(store: Store) -> None:
     other = Store(store.spark, store.config, "run-2")
-    with other.lock("ops.job_runs/commit"), store.alone():
-        assert store.others_at_work() == []
+    with other.locks.hold("ops.job_runs/commit"), store.locks.alone():
+        assert store.locks.others_at_work() == []
 
 
 def test_a_lease_that_is_renewed_is_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store.files, "local_path", lambda _: None)
     other = Store(store.spark, store.config, "run-2")
-    other.files = store.files
-    with other.at_work(NAME):
-        assert [(held.name, held.run_id) for held in store.others_at_work()] == [(NAME, "run-2")]
-        assert other.others_at_work() == []
+    other.locks = replace(other.locks, files=store.files)
+    with other.locks.at_work(NAME):
+        [held] = store.locks.others_at_work()
+        assert (held.name, held.run_id) == (NAME, "run-2")
+        assert other.locks.others_at_work() == []
         path = Path(store.root.removeprefix("file:")) / "_locks" / f"{NAME}.lock"
         old = time.time() - store.config.lock_stale_seconds - 60
         os.utime(path, (old, old))
-        assert store.others_at_work() == []
-    assert store.others_at_work() == []
+        assert store.locks.others_at_work() == []
+    assert store.locks.others_at_work() == []
 
 
 def test_locks_of_other_days_do_not_meet(store: Store) -> None:
-    with store.lock(NAME), lock(
+    with store.locks.hold(NAME), lock(
         store.files, f"{store.root}/_locks", "gold.recommendations/2026-11-25",
         run_id="run-2", stale_seconds=60,
     ):  # fmt: skip

@@ -251,7 +251,7 @@ def test_tables_can_be_registered_in_a_metastore(spark: SparkSession, store: Sto
 def test_ranges_are_published_a_file_each(
     spark: SparkSession, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightshelf.tables.store.LEAST_FILE_BYTES", 1)
+    monkeypatch.setattr("nightshelf.tables.layout.LEAST_FILE_BYTES", 1)
     rows = [row(f"i{n:03d}", MONDAY) for n in range(40)]
     ranges = neighbours(spark, *rows).repartitionByRange(4, "item_id")
     store.publish(ranges, ITEM_NEIGHBOURS, MONDAY, in_ranges=True)

@@ -8,68 +8,31 @@ TRUTH_FOLDER = "shop_truth"
 
 def simulated_sources(root: str) -> dict[str, Any]:
     """The `sources` of the shop that `simulate_shop` writes below the warehouse root."""
-    folder = f"{root}/{FOLDER}"
+
+    def parquet(path: str, columns: dict[str, str], **more: Any) -> list[dict[str, Any]]:
+        where = {"format": "parquet", "path": f"{root}/{FOLDER}/{path}"}
+        return [{**where, "columns": columns, **more}]
+
+    events = _as_they_are(
+        "user_id", "item_id", "session_id", "position", "quantity", "price", "query", "rating"
+    )
+    items = _as_they_are(
+        "item_id", "valid_from", "title", "description", "category", "brand", "price", "stock",
+        "launch_date", "delisted",
+    )  # fmt: skip
+    users = _as_they_are("user_id", "signup_date")
+    reviews = _as_they_are("item_id", "user_id", "rating", "text")
     return {
-        "events": [
-            {
-                "format": "parquet",
-                "path": f"{folder}/events/ds={{ds}}",
-                "timestamp_unit": "ms",
-                "columns": {
-                    "user_id": "user_id",
-                    "item_id": "item_id",
-                    "session_id": "session_id",
-                    "event_type": "event",
-                    "event_ts": "ts",
-                    "position": "position",
-                    "quantity": "quantity",
-                    "price": "price",
-                    "query": "query",
-                    "rating": "rating",
-                },
-            }
-        ],
-        "items": [
-            {
-                "format": "parquet",
-                "path": f"{folder}/items",
-                "columns": {
-                    name: name
-                    for name in (
-                        "item_id",
-                        "valid_from",
-                        "title",
-                        "description",
-                        "category",
-                        "brand",
-                        "price",
-                        "stock",
-                        "launch_date",
-                        "delisted",
-                    )
-                },
-            }
-        ],
-        "users": [
-            {
-                "format": "parquet",
-                "path": f"{folder}/users",
-                "columns": {"user_id": "user_id", "signup_date": "signup_date"},
-                "attributes": ["device", "country"],
-            }
-        ],
-        "reviews": [
-            {
-                "format": "parquet",
-                "path": f"{folder}/reviews",
-                "timestamp_unit": "ms",
-                "columns": {
-                    "item_id": "item_id",
-                    "user_id": "user_id",
-                    "review_ts": "ts",
-                    "rating": "rating",
-                    "text": "text",
-                },
-            }
-        ],
+        "events": parquet(
+            "events/ds={ds}",
+            {**events, "event_type": "event", "event_ts": "ts"},
+            timestamp_unit="ms",
+        ),
+        "items": parquet("items", items),
+        "users": parquet("users", users, attributes=["device", "country"]),
+        "reviews": parquet("reviews", {**reviews, "review_ts": "ts"}, timestamp_unit="ms"),
     }
+
+
+def _as_they_are(*columns: str) -> dict[str, str]:
+    return {column: column for column in columns}

@@ -19,8 +19,10 @@ from nightshelf.columns import (
     Transform,
 )
 from nightshelf.config import ItemSource, UserSource
+from nightshelf.ingest.day_paths import SOURCE_DAY
 from nightshelf.ingest.mapping import TEXT_FIELDS, Pseudonym, day, field
-from nightshelf.ingest.sources import SOURCE_DAY, Reader, value
+from nightshelf.ingest.references import named_column, value
+from nightshelf.ingest.sources import Reader
 from nightshelf.tables.contract import STRING_MAP
 
 ITEM_COLUMNS = (
@@ -145,7 +147,7 @@ def _told_on(until: date) -> Column:
 def _attributes(names: Sequence[str]) -> Column:
     if not names:
         return F.lit(None).cast(STRING_MAP)
-    pairs = [x for n in names for x in (F.lit(n), F.col(f"`{n}`").cast("string"))]
+    pairs = [x for n in names for x in (F.lit(n), named_column(n).cast("string"))]
     return F.map_filter(F.create_map(*pairs), lambda _, told: told.isNotNull())
 
 

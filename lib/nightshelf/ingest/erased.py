@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from nightshelf.columns import DS, USER, Transform
 from nightshelf.config import EventSource
 from nightshelf.ingest.cleaning import REASON_CODE
-from nightshelf.ingest.sources import value
+from nightshelf.ingest.references import value
 
 USER_HASH = "user_hash"
 

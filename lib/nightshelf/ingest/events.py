@@ -13,7 +13,8 @@ from nightshelf.config import EventSource
 from nightshelf.ingest.cleaning import REASON_CODE, with_sessions
 from nightshelf.ingest.gate import Schema, schema_of
 from nightshelf.ingest.mapping import Pseudonym, mapped_events
-from nightshelf.ingest.sources import Reader, column_names
+from nightshelf.ingest.references import column_names
+from nightshelf.ingest.sources import Reader
 from nightshelf.tables import QUARANTINE_EVENTS, SILVER_EVENTS
 
 

@@ -8,7 +8,9 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import EVENT_TS, EVENT_TYPE, ITEM, SOURCE_ROW, USER
 from nightshelf.config import EventSource, FileSource
-from nightshelf.ingest.sources import CORRUPT, SOURCE_DAY, SOURCE_FILE, column_names, value
+from nightshelf.ingest.day_paths import SOURCE_DAY, SOURCE_FILE
+from nightshelf.ingest.references import column_names, named_column, value
+from nightshelf.ingest.sources import CORRUPT
 
 Pseudonym = Callable[[Column], Column] | None
 TEXT_FIELDS = ("title", "description", "category", "brand")
@@ -115,4 +117,4 @@ def _raw_columns(
     if pseudonym is not None:
         hidden |= set(column_names([source.columns[USER]] if USER in source.columns else []))
         shown = [user.alias(USER)]
-    return shown + [F.col(f"`{name}`") for name in rows.columns if name not in hidden]
+    return shown + [named_column(name) for name in rows.columns if name not in hidden]

@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 from nightshelf.columns import DS, ITEM, RATING, REVIEW, REVIEW_TS, TEXT, TITLE, USER, Transform
 from nightshelf.config import ReviewSource
 from nightshelf.ingest.mapping import Pseudonym, field, timestamp
-from nightshelf.ingest.sources import Reader, value
+from nightshelf.ingest.references import value
+from nightshelf.ingest.sources import Reader
 
 _TOLD = (ITEM, USER, REVIEW_TS, RATING, TEXT)
 

@@ -1,7 +1,7 @@
 """Reads the files and tables that `sources` describes, row for row as they are."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -10,23 +10,15 @@ from typing import TypeVar
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightshelf.config import (
-    ColumnRef,
-    FileSource,
-    ItemSource,
-    JoinedSpec,
-    ReviewSource,
-    UserSource,
-)
-from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
+from nightshelf.config import FileSource, ItemSource, ReviewSource, UserSource
+from nightshelf.errors import DataQualityError, MissingInputError
+from nightshelf.ingest.day_paths import DAY, SOURCE_DAY, SOURCE_FILE, day_of, file_columns
+from nightshelf.ingest.references import column_names, named_column
 from nightshelf.tables.files import Files
 
 S = TypeVar("S", ItemSource, UserSource, ReviewSource)
 
 CORRUPT = "_corrupt_record"
-SOURCE_FILE = "_source_file"
-SOURCE_DAY = "_source_day"
-DAY = "{ds}"
 _ABSOLUTE = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*:|/)")
 
 
@@ -56,7 +48,7 @@ class Reader:
         for source, rows in self._all(sources, kind):
             if CORRUPT in rows.columns:
                 # Spark refuses to look at that column alone.
-                another = _named_column(column_names(source.columns.values())[0])
+                another = named_column(column_names(source.columns.values())[0])
                 malformed = F.count_if(F.col(CORRUPT).isNotNull())
                 [told] = rows.agg(malformed, F.count(F.lit(1)), F.count(another)).collect()
                 unread, read = unread + told[0], read + told[1]
@@ -102,7 +94,7 @@ class Reader:
         for source in sources:
             path = self._located(source.path or "")
             if DAY in path:
-                days = (_day_of(entry, path) for entry in self._paths(path, "sources"))
+                days = (day_of(entry, path) for entry in self._paths(path, "sources"))
                 firsts[str(source.path)] = min(filter(None, days))
         return firsts
 
@@ -134,7 +126,7 @@ class Reader:
             frame = self.spark.read.format("delta").options(**options).load(path)
         else:
             frame = self._read(source.format, paths, options)
-        return frame.withColumns(_file_columns(path))
+        return frame.withColumns(file_columns(path))
 
     def _read(self, form: str, paths: list[str], options: dict[str, str]) -> DataFrame:
         return self.spark.read.format(form).options(**options).load(paths)
@@ -146,7 +138,7 @@ class Reader:
         files = Files(self.spark)
         found = [entry.path for entry in files.glob(path.replace(DAY, "*"))]
         if DAY in path:
-            found = [entry for entry in found if self._is_wanted(_day_of(entry, path))]
+            found = [entry for entry in found if self._is_wanted(day_of(entry, path))]
         if not found:
             days = f" for days {self.since or 'from the first'} to {self.until}" * (DAY in path)
             raise MissingInputError(
@@ -188,13 +180,13 @@ class Reader:
                 self.spark.read.schema(schema)
                 .options(**options | asked)
                 .csv(group)
-                .withColumns(_file_columns(pattern))
+                .withColumns(file_columns(pattern))
             )
         return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
 
 
 def _check_day(day: date, paths: list[str], pattern: str, name: str) -> None:
-    if not any(_day_of(entry, pattern) == day for entry in paths):
+    if not any(day_of(entry, pattern) == day for entry in paths):
         raise MissingInputError(
             f"{name}: nothing at {pattern.replace(DAY, day.isoformat())}; the day's delivery is "
             "missing: deliver it and run again, or go on without it by --set "
@@ -218,43 +210,12 @@ def _flat(files: Files, paths: list[str]) -> Iterator[str]:
 def _kept(source: FileSource) -> Column:
     kept = F.lit(True)
     for column, values in source.keep.items():
-        kept = kept & F.col(f"`{column}`").cast("string").isin(*values)
+        kept = kept & named_column(column).cast("string").isin(*values)
     return kept
 
 
 def _option(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _day_of(entry: str, pattern: str) -> date | None:
-    """The day that a file's or folder's path tells where the pattern has {ds}."""
-    match = re.search(_day_in(pattern), entry)
-    try:
-        return date.fromisoformat(match[1]) if match else None
-    except ValueError:
-        return None
-
-
-def _file_columns(pattern: str) -> dict[str, Column]:
-    """The name of a row's file, and the day that its path tells where the pattern has {ds}."""
-    day = F.lit(None).cast("date")
-    if DAY in pattern:
-        day = F.to_date(F.regexp_extract(F.col("_metadata.file_path"), _day_in(pattern), 1))
-    return {SOURCE_FILE: F.col("_metadata.file_name"), SOURCE_DAY: day}
-
-
-def _day_in(pattern: str) -> str:
-    """A regular expression of the paths at and below the pattern; its first group is the day.
-
-    Spark tells paths URL-encoded: what may be written otherwise there matches anything.
-    """
-    # What comes before the folder with the day may be told in full, or by links.
-    told = pattern[pattern.rfind("/", 0, pattern.index(DAY)) + 1 :]
-    before, *after = (
-        "[^/]*".join(map(re.escape, re.split(r"[^a-zA-Z0-9_./-]+", part)))
-        for part in told.split(DAY)
-    )
-    return rf"^.*/{before}(\d{{4}}-\d{{2}}-\d{{2}})" + r"(?:\1)".join(after) + "(/.*)?$"
 
 
 def _missing_column(name: str, column: str, where: str, found: Sequence[str]) -> DataQualityError:
@@ -263,41 +224,3 @@ def _missing_column(name: str, column: str, where: str, found: Sequence[str]) ->
         f"{name}: the column '{column}' is missing from {where}; found: {names}; correct the "
         "mapping or ask why the column went"
     )
-
-
-def column_names(refs: Iterable[ColumnRef]) -> list[str]:
-    """The source columns that the references name, each once, in order."""
-    return list(dict.fromkeys(name for ref in refs for name in _named(ref)))
-
-
-def _named(ref: ColumnRef) -> Sequence[str]:
-    if isinstance(ref, JoinedSpec):
-        return ref.join
-    return [ref if isinstance(ref, str) else ref.column]
-
-
-def _named_column(name: str) -> Column:
-    return F.col(f"`{name}`")
-
-
-def value(ref: ColumnRef, column: Callable[[str], Column] = _named_column) -> Column:
-    """The referenced value as STRING: the column, the wanted part of it, in the wanted type.
-
-    Of joined columns null where one of them is. `column`: where a source column is found by name.
-    """
-    if isinstance(ref, JoinedSpec):
-        parts = [part for name in ref.join for part in (F.lit(ref.by), value(name, column))]
-        return F.concat(*parts[1:])
-    if isinstance(ref, str):
-        return column(ref).cast("string")
-    found = column(ref.column).cast("string")
-    if ref.split is not None:
-        if not ref.split:
-            raise ConfigError(f"column {ref.column}: 'split' needs at least one character")
-        found = F.get(F.split(found, re.escape(ref.split)), ref.part)
-    if ref.cast == "bigint":
-        # Through double, since ids exported by pandas read '17850.0'.
-        found = F.coalesce(found.try_cast("bigint"), found.try_cast("double").try_cast("bigint"))
-    elif ref.cast is not None:
-        found = found.try_cast(ref.cast)
-    return found.cast("string")

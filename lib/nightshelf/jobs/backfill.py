@@ -104,7 +104,7 @@ def _body(arguments: Arguments) -> Outcome:
     if arguments.ds != days[-1]:
         raise ConfigError("--ds-from and --ds-to are the days: leave --ds out")
     run = start(arguments, "backfill")
-    with recorded(run) as outcome, run.store.at_work(f"backfill/{job}"):
+    with recorded(run) as outcome, run.store.locks.at_work(f"backfill/{job}"):
         backfill(run, job, days, train=extra["train"])
     return outcome
 

@@ -41,7 +41,7 @@ def run(run: Run, user: str) -> None:
     others do not change. Raises LockHeldError where another run is at work: it would publish the
     user again, from what it read before.
     """
-    with nullcontext() if run.dry_run else run.store.alone():
+    with nullcontext() if run.dry_run else run.store.locks.alone():
         _erase(run, user)
 
 

@@ -13,13 +13,14 @@ from pyspark.sql import functions as F
 from nightshelf.columns import DELISTED, DS, EVENT_TS, ITEM, Transform
 from nightshelf.config import FileSource
 from nightshelf.ingest import catalogue, cleaning
+from nightshelf.ingest.day_paths import DAY
 from nightshelf.ingest.erased import without_erased
 from nightshelf.ingest.events import deliver, quarantined, silver_events
 from nightshelf.ingest.mapping import Pseudonym
 from nightshelf.ingest.pseudonyms import fingerprint, pseudonymiser
 from nightshelf.ingest.returns import without_returns
 from nightshelf.ingest.reviews import deliver_reviews, usable
-from nightshelf.ingest.sources import DAY, Reader
+from nightshelf.ingest.sources import Reader
 from nightshelf.jobs.ingest_gates import (
     check_key,
     check_refused,
@@ -65,8 +66,7 @@ def _window(run: Run) -> AbstractContextManager[None]:
     """
     if run.config.ingest.window_days is None or run.dry_run:
         return nullcontext()
-    name = f"{SILVER_EVENTS.name}/window"
-    return run.store.lock(name, run.config.warehouse.commit_wait_seconds)
+    return run.store.locks.hold_in_turn(f"{SILVER_EVENTS.name}/window")
 
 
 def _ingest(run: Run) -> None:

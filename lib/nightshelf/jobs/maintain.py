@@ -114,7 +114,7 @@ def old_folders(run: Run) -> Iterator[str]:
     cutoff = run.ds - timedelta(days=days)
     yesterday = time.time() - DAY_SECONDS
     used = _used(run, cutoff) | _configured(run)
-    busy = {_day_of(held.name.rpartition("/")[2]) for held in run.store.others_at_work()}
+    busy = {_day_of(held.name.rpartition("/")[2]) for held in run.store.locks.others_at_work()}
     files = run.store.files
     staged = (f"_staging/{table.name}" for table in files.entries(f"{root}/_staging"))
     for place in ("models", "training", "training/text", *staged):

@@ -80,7 +80,7 @@ def night(run: Run, steps: Sequence[Job]) -> Outcome:
     itself has its own record and is no night: it mends none that failed.
     """
     record = recorded(run) if len(steps) > 1 else nullcontext(Outcome())
-    with record as outcome, run.store.at_work(f"nightly/{run.ds.isoformat()}"):
+    with record as outcome, run.store.locks.at_work(f"nightly/{run.ds.isoformat()}"):
         try:
             ended = _steps(run, steps)
         except DataQualityError:

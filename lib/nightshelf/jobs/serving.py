@@ -39,7 +39,7 @@ def deciding(run: Run, serving: Table) -> AbstractContextManager[None]:
     """
     if run.dry_run:
         return nullcontext()
-    return run.store.lock(f"{serving.name}/newest", run.config.warehouse.commit_wait_seconds)
+    return run.store.locks.hold_in_turn(f"{serving.name}/newest")
 
 
 def serve(run: Run, serving: Table) -> None:

@@ -120,7 +120,7 @@ def _vocabularies(run: Run, counts: DataFrame, rows: int) -> dict[str, Vocabular
     """
     samples = run.config.samples
     # Two nights that gave ids at once would give the same ones.
-    with run.store.lock(f"{VOCABULARIES.name}/ids", run.config.warehouse.commit_wait_seconds):
+    with run.store.locks.hold_in_turn(f"{VOCABULARIES.name}/ids"):
         run.store.versions.pop(VOCABULARIES.name, None)
         has_some = run.store.version(VOCABULARIES) is not None
         known = (

@@ -65,7 +65,7 @@ def recorded(run: Run) -> Iterator[Outcome]:
 
 def execute(job: Job, run: Run) -> Outcome:
     """Runs one job under its locks and records it. Errors are raised after they are recorded."""
-    with recorded(run) as outcome, run.store.at_work(*job.locks(run.ds)):
+    with recorded(run) as outcome, run.store.locks.at_work(*job.locks(run.ds)):
         try:
             job.run(run)
         finally:

@@ -57,7 +57,7 @@ def erase(
     earlier version may hold some all the same, so that the past goes in any case.
     """
     delta = DeltaTable.forPath(store.spark, store.path(table))
-    with store.lock(f"{table.name}/commit", store.config.commit_wait_seconds):
+    with store.locks.committing(table):
         rows = delta.toDF().where(matches).count()
         manifest = store.last_manifest(table) if retold else {}
         with store.telling(manifest):

@@ -90,11 +90,6 @@ class Files:
         found = fs.globStatus(where) or []
         return sorted((_info(status) for status in found), key=lambda f: f.path)
 
-    def size(self, path: str) -> int:
-        """Bytes below the path."""
-        fs, where = self._at(path)
-        return int(fs.getContentSummary(where).getLength())
-
     def delete(self, path: str) -> None:
         fs, where = self._at(path)
         fs.delete(where, True)

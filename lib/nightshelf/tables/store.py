@@ -3,10 +3,9 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
 from typing import Any, Final
 
 from delta.tables import DeltaTable
@@ -22,12 +21,11 @@ from nightshelf.tables.commits import Commits
 from nightshelf.tables.contract import Table
 from nightshelf.tables.digest import digest
 from nightshelf.tables.files import FileInfo, Files, literal
-from nightshelf.tables.locks import Held, LockHeldError, holder, holders, lock
+from nightshelf.tables.layout import laid_out
 from nightshelf.tables.metastore import check_name, register
 from nightshelf.tables.parquet import contents
+from nightshelf.tables.warehouse_locks import WarehouseLocks
 
-TARGET_FILE_BYTES: Final = 128 * 2**20
-LEAST_FILE_BYTES: Final = 8 * 2**20
 SERVED_ROW_GROUP_BYTES: Final = 4 * 2**20
 """Readers of one key read one group of rows of each column: a small one is quick."""
 ROWS_A_FILE: Final = 4_000_000  # staged: the audit may have to read a file as a whole
@@ -35,9 +33,6 @@ _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 _ROW_GROUP: Final = "parquet.block.size"
 _PROMISE: Final = "contract"
 _COMMIT = re.compile(r"^(\d{20})\.json$")
-_WHOLE: Final = "warehouse"  # the lock that stands for everything
-_COMMITS: Final = "/commit"
-_BRIEFLY: Final = 0.5  # seconds: who looks whether a lock is held keeps others off for a moment
 
 Check = Callable[[DataFrame, int], Mapping[str, float]]
 """A staged result, its number of rows -> figures for the manifest.
@@ -67,6 +62,7 @@ class Store:
     def __post_init__(self) -> None:
         self.files = Files(self.spark)
         self.root = self.files.qualified(self.config.root).rstrip("/")
+        self.locks = WarehouseLocks(self.files, f"{self.root}/_locks", self.run_id, self.config)
 
     def pin(self, versions: Mapping[str, int]) -> None:
         """From now on the tables are as they were at these versions, and there are no others."""
@@ -195,64 +191,6 @@ class Store:
         """The digest of the table, or of one day of it; equal for reruns of the same night."""
         return digest(self.read(table, on=on), ignore=table.lineage)
 
-    @contextmanager
-    def at_work(self, *names: str) -> Iterator[None]:
-        """Holds the locks while a job works on what they stand for.
-
-        Raises LockHeldError where another run holds one of them, or the whole warehouse.
-        """
-        with ExitStack() as held:
-            for name in names:
-                held.enter_context(self.lock(name, _BRIEFLY))
-            # Only now: `alone` does both the other way round, so that one of two sees the other.
-            stale = self.config.lock_stale_seconds
-            whole = holder(self.files, self._locks, _WHOLE, stale_seconds=stale)
-            if whole is not None and whole.run_id != self.run_id:
-                raise LockHeldError(
-                    f"{whole.by} has the warehouse to itself; run again when it is done"
-                )
-            yield
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Has the whole warehouse to itself: no job is at work, and none that starts goes on.
-
-        Raises LockHeldError where one is.
-        """
-        with self.lock(_WHOLE, _BRIEFLY):
-            others = self.others_at_work()
-            if others:
-                who = ", ".join(sorted({held.by for held in others}))
-                names = ", ".join(held.name for held in others)
-                raise LockHeldError(
-                    f"the warehouse is in use by {who}: run again when it is done [{names}]"
-                )
-            yield
-
-    def others_at_work(self) -> list[Held]:
-        """The locks that other runs hold, but for those held only while something is committed."""
-        stale = self.config.lock_stale_seconds
-        return [
-            held
-            for held in holders(self.files, self._locks, stale_seconds=stale)
-            if held.run_id != self.run_id and not held.name.endswith(_COMMITS)
-        ]
-
-    def lock(self, name: str, wait_seconds: float = 0) -> AbstractContextManager[None]:
-        """Holds the lock below the warehouse; see `locks.lock`."""
-        return lock(
-            self.files,
-            self._locks,
-            name,
-            run_id=self.run_id,
-            stale_seconds=self.config.lock_stale_seconds,
-            wait_seconds=wait_seconds,
-        )
-
-    @property
-    def _locks(self) -> str:
-        return f"{self.root}/_locks"
-
     def publish(
         self,
         frame: DataFrame,
@@ -287,17 +225,18 @@ class Store:
         staging = f"{self.root}/_staging/{table.name}/{ds.isoformat()}"
         self.files.delete(staging)
         try:
-            self.stage(conform(frame, table), staging)
+            self._stage(conform(frame, table), staging)
             staged = self.spark.read.schema(table.schema).parquet(literal(staging))
-            rows = audit(staged, [f.path for f in self._staged(staging)], table, since, ds)
+            files = [f for f in self.files.entries(staging) if f.name.endswith(".parquet")]
+            rows = audit(staged, [f.path for f in files], table, since, ds)
             manifest |= {"rows": rows} | ({"audits": dict(check(staged, rows))} if check else {})
             if self.pinned:
                 self.digests[table.name] = digest(staged, ignore=table.lineage)
             if not self.dry_run:
-                with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
+                with self.locks.committing(table):
                     days = f"{DS} >= DATE'{since}' AND {DS} <= DATE'{ds}'"
-                    laid_out = self._laid_out(staged, table, staging, in_ranges)
-                    self.commit(laid_out, table, days, manifest)
+                    ordered = laid_out(staged, files, table, in_ranges=in_ranges)
+                    self._commit(ordered, table, days, manifest)
                     if database is not None:
                         register(self.spark, database, table, self.path(table))
         finally:
@@ -306,7 +245,7 @@ class Store:
 
     def append(self, frame: DataFrame, table: Table) -> None:
         """Adds rows to a table of records, which no rerun replaces."""
-        with self.lock(f"{table.name}/commit", self.config.commit_wait_seconds):
+        with self.locks.committing(table):
             writer = conform(frame, table).write.format("delta").mode("append")
             writer.option("mergeSchema", "true").save(self.path(table))
 
@@ -314,14 +253,11 @@ class Store:
         """Adds one row, its values in the order of the columns, to a table of records."""
         self.append(self.spark.createDataFrame([row], table.schema), table)
 
-    def stage(self, frame: DataFrame, staging: str) -> None:
+    def _stage(self, frame: DataFrame, staging: str) -> None:
         """Computes the frame once, where no reader looks."""
         frame.write.option("maxRecordsPerFile", ROWS_A_FILE).parquet(staging)
 
-    def _staged(self, staging: str) -> list[FileInfo]:
-        return [f for f in self.files.entries(staging) if f.name.endswith(".parquet")]
-
-    def commit(
+    def _commit(
         self, frame: DataFrame, table: Table, days: str, manifest: Mapping[str, Any]
     ) -> None:
         """One atomic commit, with the manifest in its metadata.
@@ -359,34 +295,3 @@ class Store:
         detail = DeltaTable.forPath(self.spark, self.path(table)).detail().collect()[0]
         found: str | None = detail["properties"].get(f"delta.constraints.{_PROMISE}")
         return found
-
-    def _laid_out(
-        self, staged: DataFrame, table: Table, staging: str, in_ranges: bool
-    ) -> DataFrame:
-        """Few files, each sorted by the columns that readers look rows up by."""
-        layout = table.layout or table.keys[0]
-        order = (DS, *layout) if table.daily else layout
-        if in_ranges:
-            read = self.spark.read.schema(table.schema)
-            groups = [read.parquet(*map(literal, g)).coalesce(1) for g in self._groups(staging)]
-            return reduce(DataFrame.union, groups or [staged]).sortWithinPartitions(*order)
-        files = max(1, -(-self.files.size(staging) // TARGET_FILE_BYTES))
-        # By the first column of the layout alone: all rows of a user lie in one file.
-        ranges = order[: 2 if table.daily else 1]
-        spread = staged.coalesce(1) if files == 1 else staged.repartitionByRange(files, *ranges)
-        return spread.sortWithinPartitions(*order)
-
-    def _groups(self, staging: str) -> list[list[str]]:
-        """Staged files, in order, that go into a file each: all cores' work, but no small ones."""
-        staged = self._staged(staging)
-        share = sum(f.size for f in staged) / self.spark.sparkContext.defaultParallelism
-        wanted = min(max(share, LEAST_FILE_BYTES), TARGET_FILE_BYTES)
-        groups: list[list[str]] = []
-        held = wanted
-        for file in staged:
-            if held + file.size / 2 > wanted:
-                groups.append([])
-                held = 0
-            groups[-1].append(file.path)
-            held += file.size
-        return groups

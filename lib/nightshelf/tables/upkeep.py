@@ -63,7 +63,7 @@ def keep_up(
     if not store.dry_run:
         delta = DeltaTable.forPath(store.spark, store.path(table))
         with (
-            store.lock(f"{table.name}/commit", store.config.commit_wait_seconds),
+            store.locks.committing(table),
             store.telling(store.last_manifest(table)),
         ):
             if expired and gone is not None:

@@ -12,7 +12,7 @@ from nightshelf.columns import DS, EVENT_TYPE, MODEL_ID
 from nightshelf.config import EventSource
 from nightshelf.errors import DataQualityError
 from nightshelf.ingest.cleaning import UNDATED
-from nightshelf.ingest.sources import DAY
+from nightshelf.ingest.day_paths import DAY
 from nightshelf.jobs.past_runs import NO_STEPS, night, why_not, with_repaired
 from nightshelf.report.page import Block, Note, Plot, Section, Table
 from nightshelf.report.plots import Line, bars, lines
