@@ -18,6 +18,7 @@ from nightshelf.features.samples import (
 from nightshelf.jobs.build_item_cf import item_neighbours, similarity_in_use
 from nightshelf.jobs.features import check_wanted, features, known_items
 from nightshelf.jobs.histories import item_histories
+from nightshelf.jobs.learning import check_positives
 from nightshelf.jobs.ranking_model import ranks
 from nightshelf.jobs.reviews import item_opinions
 from nightshelf.jobs.texts import text_vectors
@@ -97,12 +98,7 @@ def _check_enough(run: Run, samples: DataFrame, together: int) -> None:
     rows = {split: found for split, found, _ in told}
     positives = {split: int(found) for split, _, found in told}
     run.tell(samples=rows, positives=positives)
-    least = run.config.ctr.min_positives
-    if positives.get("train", 0) < least:
-        raise Skipped(
-            f"{positives.get('train', 0)} positives of '{task}' in the training days, fewer than "
-            f"ctr.min_positives ({least})"
-        )
+    check_positives(run, positives.get("train", 0))
     for split in SPLITS:
         found, wanted = rows.get(split, 0), positives.get(split, 0)
         if found < together or not 0 < wanted < found:

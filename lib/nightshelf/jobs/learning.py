@@ -30,10 +30,16 @@ def check_samples(run: Run, data: str) -> None:
     since = F.col(DS) >= first_label_day(run.config.samples, run.ds)
     train = run.read(SAMPLES, until=run.ds).where(since & (F.col("split") == "train"))
     run.rows_in, positives = train.agg(F.count("*"), F.count_if(positive)).collect()[0]
+    check_positives(run, positives)
+
+
+def check_positives(run: Run, positives: int) -> None:
+    """Raises Skipped where the training days have too few positives of the first task."""
     least = run.config.ctr.min_positives
     if positives < least:
         raise Skipped(
-            f"{positives} positives in the training days, fewer than ctr.min_positives = {least}"
+            f"{positives} positives of '{run.config.samples.tasks[0]}' in the training days, fewer "
+            f"than ctr.min_positives ({least})"
         )
 
 
