@@ -30,6 +30,7 @@ from pyspark.sql import functions as F
 from report import write
 
 from nightshelf.config import SparkConfig, WarehouseConfig
+from nightshelf.literals import frame_of
 from nightshelf.session import build
 from nightshelf.tables import SERVING_RECOMMENDATIONS, Store
 
@@ -125,7 +126,7 @@ def main() -> None:
         table = publish(spark, root)
         published = time.monotonic() - began
         numbers = np.random.default_rng(7).integers(0, USERS, WARM + ASKED).tolist()
-        asked = spark.createDataFrame([(n,) for n in numbers], "n long").select(name(F.col("n")))
+        asked = frame_of(spark, [(n,) for n in numbers], "n long").select(name(F.col("n")))
         users = [row[0] for row in asked.collect()]
         told: dict[str, Any] = {}
         ways = {

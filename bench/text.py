@@ -39,6 +39,7 @@ from sklearn.metrics import roc_auc_score
 from nightshelf.config import TextConfig, load
 from nightshelf.config.reviews import ASPECTS
 from nightshelf.jobs.ranking_model import ranking_model
+from nightshelf.literals import frame_of
 from nightshelf.runs import Run
 from nightshelf.session import build
 from nightshelf.tables import GOLD_RECOMMENDATIONS, ITEM_FEATURES, ITEM_NEIGHBOURS, USER_FEATURES
@@ -180,7 +181,7 @@ def _found(settings: list[str], wanted: pd.DataFrame) -> tuple[Scores, Scores]:
     users, items = (run.read(table, on=run.ds) for table in (USER_FEATURES, ITEM_FEATURES))
     clicks = model.clicks(users, items, run.read(ITEM_NEIGHBOURS, on=run.ds).where("co_users > 0"))
     asked = pairs[["user_id", "item_id"]].drop_duplicates()
-    told = spark.createDataFrame(asked.values.tolist(), "user_id string, item_id string")
+    told = frame_of(spark, asked.values.tolist(), "user_id string, item_id string")
     scores = told.transform(clicks).toPandas()
     spark.stop()
     judged = pairs.merge(scores, on=["user_id", "item_id"], how="left").fillna({"click": 0.0})

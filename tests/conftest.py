@@ -9,6 +9,7 @@ import structlog
 from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.config import SparkConfig, WarehouseConfig
+from nightshelf.literals import frame_of
 from nightshelf.session import build
 from nightshelf.tables import Store
 
@@ -71,7 +72,7 @@ def _forget_logs() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def frame(spark: SparkSession) -> Frame:
     """A frame of literal rows, by a DDL schema."""
-    return lambda schema, rows: spark.createDataFrame(rows, schema)
+    return lambda schema, rows: frame_of(spark, rows, schema)
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ SETTINGS: Final = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.partitionOverwriteMode": "static",
     "spark.ui.showConsoleProgress": "false",
+    # Else tasks of frames and of RDDs each have a daemon of Python workers, with its imports.
+    "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "false",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
     # Rows of packed tables are megabytes each.
     "spark.sql.execution.arrow.maxBytesPerBatch": "64m",

@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshelf.config import WarehouseConfig
+from nightshelf.literals import frame_of
 from nightshelf.tables import (
     GOLD_EVALUATION,
     ITEM_NEIGHBOURS,
@@ -66,7 +67,7 @@ def publish(spark: SparkSession, folder: Path, table: Table, rows: list[dict[str
     """Publishes the rows in `folder`/warehouse; columns that they do not tell are null."""
     every = [{name: row.get(name) for name in table.schema.names} for row in rows]
     store = Store(spark, WarehouseConfig(root=str(folder / "warehouse")), "r")
-    store.publish(spark.createDataFrame(every, table.schema), table, DS, since=rows[0]["ds"])
+    store.publish(frame_of(spark, every, table.schema), table, DS, since=rows[0]["ds"])
 
 
 def run(page: str, folder: Path) -> dict[str, Any]:

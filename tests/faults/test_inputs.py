@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from nightshelf.errors import DataQualityError
+from nightshelf.literals import frame_of
 from nightshelf.ranking.model import whole
 from nightshelf.tables import (
     ITEM_NEIGHBOURS,
@@ -161,7 +162,7 @@ def test_a_planted_pickle_is_not_loaded(tmp_path: Path) -> None:
 def test_a_model_elsewhere_is_not_looked_at(invoke: Invoke, nights: Shop, path: str) -> None:
     """The night goes on without it, and says so."""
     told = row("planted", 24, "promoted", path, 0.99)
-    frame = nights.spark.createDataFrame([told], OPS_MODELS.schema)
+    frame = frame_of(nights.spark, [told], OPS_MODELS.schema)
     nights.store.append(frame, OPS_MODELS)
     lists = nights.store.digest(SERVING_RECOMMENDATIONS)
     settings = ("towers.enabled=false", "text.enabled=false", "search.enabled=false")

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from nightshelf.literals import frame_of
 from nightshelf.tables import SILVER_EVENTS, Table
 
 DAY0 = date(2026, 11, 1)
@@ -34,7 +35,7 @@ def events(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
 def named(spark: SparkSession, table: Table, told: Iterable[dict[str, Any]]) -> DataFrame:
     """A table's rows by the names of their columns, null where nothing is told."""
     blank = dict.fromkeys(table.schema.names)
-    return spark.createDataFrame([tuple({**blank, **r}.values()) for r in told], table.schema)
+    return frame_of(spark, [tuple({**blank, **r}.values()) for r in told], table.schema)
 
 
 def user_row(

@@ -17,6 +17,7 @@ from nightshelf.features.encoding import Encoding, planned, vocabularies
 from nightshelf.features.export import asked, encoded_rows, features, row_groups, with_moments
 from nightshelf.fields import Vector
 from nightshelf.jobs.training_set import write_split
+from nightshelf.literals import frame_of
 from nightshelf.tables import ITEM_FEATURES, SAMPLES, USER_FEATURES
 from nightshelf.tables.files import Files
 from tests.features.rows import day, item_row, user_row
@@ -50,7 +51,7 @@ def user_rows(spark: SparkSession) -> DataFrame:
         for at in (4, 5)
         for u in range(4 if at == 5 else 6)
     ]  # fmt: skip
-    return spark.createDataFrame(rows, USER_FEATURES.schema)
+    return frame_of(spark, rows, USER_FEATURES.schema)
 
 
 def item_rows(spark: SparkSession) -> DataFrame:
@@ -64,7 +65,7 @@ def item_rows(spark: SparkSession) -> DataFrame:
         for at in (4, 5)
         for n in range(5)
     ]  # fmt: skip
-    return spark.createDataFrame(rows, ITEM_FEATURES.schema)
+    return frame_of(spark, rows, ITEM_FEATURES.schema)
 
 
 def told(frame: DataFrame, key: str) -> Transform:
@@ -73,7 +74,7 @@ def told(frame: DataFrame, key: str) -> Transform:
 
 
 def neighbours(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame(PAIRS, "item_id string, neighbour_id string, similarity double")
+    return frame_of(spark, PAIRS, "item_id string, neighbour_id string, similarity double")
 
 
 def texts(spark: SparkSession) -> ItemTexts:
@@ -93,7 +94,7 @@ def samples(spark: SparkSession, train: int, valid: int = 6, test: int = 6) -> D
         for n in range(rows)
     ]  # fmt: skip
     unique = [(k, *row[1:]) for k, row in enumerate(rows)]
-    return spark.createDataFrame(unique, SAMPLES.schema)
+    return frame_of(spark, unique, SAMPLES.schema)
 
 
 def draft() -> Encoding:

@@ -13,6 +13,7 @@ from nightshelf.config import FeedbackConfig
 from nightshelf.config.model import FeaturesConfig
 from nightshelf.features.item_features import item_features
 from nightshelf.features.user_features import user_features
+from nightshelf.literals import frame_of
 from nightshelf.tables import SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS
 from tests.features.rows import named
 
@@ -59,14 +60,14 @@ class Shop:
     ) -> DataFrame:
         users = None if self.users is None else named(spark, SILVER_USERS, self.users)
         events, items = self._frames(spark)
-        pairs = spark.createDataFrame(list(asked), "user_id string, ds date")
+        pairs = frame_of(spark, list(asked), "user_id string, ds date")
         return pairs.transform(user_features(config, FEEDBACK, events, items, users))
 
     def item_features(
         self, spark: SparkSession, asked: Iterable[tuple[str, date]], config: FeaturesConfig
     ) -> DataFrame:
         events, items = self._frames(spark)
-        pairs = spark.createDataFrame(list(asked), "item_id string, ds date")
+        pairs = frame_of(spark, list(asked), "item_id string, ds date")
         return pairs.transform(item_features(config, FEEDBACK, events, items))
 
     def _frames(self, spark: SparkSession) -> tuple[DataFrame, DataFrame]:

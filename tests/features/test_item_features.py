@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshelf.features.item_features import Texts
+from nightshelf.literals import frame_of
 from tests.features.shop import Shop, by_key, event, features, item, march
 
 
@@ -89,6 +90,6 @@ def test_texts_as_of_a_day_are_no_later_ones(spark: SparkSession) -> None:
         ("old", march(1), [1.0]), ("old", march(5), [2.0]), ("old", march(9), [3.0]),
         ("new", march(7), [4.0]), ("new", march(8), [5.0]),
     ]  # fmt: skip
-    frame = spark.createDataFrame(rows, "item_id string, ds date, vector array<float>")
+    frame = frame_of(spark, rows, "item_id string, ds date, vector array<float>")
     found = Texts("text:m", frame).as_of(march(6)).collect()
     assert {row["item_id"]: row["vector"] for row in found} == {"old": [2.0], "new": [4.0]}

@@ -16,6 +16,7 @@ from nightshelf.features import samples as module
 from nightshelf.features.choices import Around, Choices
 from nightshelf.features.draws import Shelf, Ways
 from nightshelf.features.samples import first_label_day, from_events, from_impressions
+from nightshelf.literals import frame_of
 from nightshelf.tables import SAMPLES
 from nightshelf.tables.hashing import string_hashes
 from tests.features.rows import day, events
@@ -29,8 +30,8 @@ def config(**keys: Any) -> SamplesConfig:
 
 def around(spark: SparkSession, **changed: Any) -> Around:
     told = {
-        "items": spark.createDataFrame([], "item_id string, known_since date, repeatable boolean"),
-        "neighbours": spark.createDataFrame([], "item_id string, neighbour_id string"),
+        "items": frame_of(spark, [], "item_id string, known_since date, repeatable boolean"),
+        "neighbours": frame_of(spark, [], "item_id string, neighbour_id string"),
         "half_life_days": 7.0,
         "recent": 3,
         "bought_types": ("purchase",),
@@ -138,7 +139,7 @@ def positives(rows: list[Row]) -> set[tuple[Any, ...]]:
 
 def ring(spark: SparkSession, items: int = 10) -> DataFrame:
     pairs = [(f"i{n:02d}", f"i{(n + k) % items:02d}") for n in range(items) for k in (1, 2)]
-    return spark.createDataFrame(pairs, "item_id string, neighbour_id string")
+    return frame_of(spark, pairs, "item_id string, neighbour_id string")
 
 
 def test_negatives_are_known_items_not_wanted_that_day_nor_bought_before(
@@ -194,7 +195,8 @@ def test_bought_items_are_no_positives_again_unless_repeatable(spark: SparkSessi
         ("u", "c", "click", 1),
         *(("u", item, kind, 3) for item in "abc" for kind in ("click", "purchase")),
     )
-    items = spark.createDataFrame(
+    items = frame_of(
+        spark,
         [("b", day(0), True), ("z", day(0), False)],
         "item_id string, known_since date, repeatable boolean",
     )
@@ -254,7 +256,7 @@ def test_weights_add_up_to_what_was_not_chosen(spark: SparkSession) -> None:
         *((f"u{n}", item, "click", 2) for n in range(200) for item in ("i10", "i11")),
     )
     pairs = [("i00", f"i{n:02d}") for n in range(5, 15)]
-    neighbours = spark.createDataFrame(pairs, "item_id string, neighbour_id string")
+    neighbours = frame_of(spark, pairs, "item_id string, neighbour_id string")
     drawn = config(negatives=10, draws={"uniform": 0.4, "popular": 0.2, "hard": 0.4})
     found = told.transform(
         from_events(drawn, FEEDBACK, day(5), around(spark, neighbours=neighbours))

@@ -19,6 +19,7 @@ from nightshelf.features.export import training_columns
 from nightshelf.features.serving import explained, scored
 from nightshelf.features.vectors import item_vectors, user_vectors
 from nightshelf.fields import Rows
+from nightshelf.literals import frame_of
 from nightshelf.tables.hashing import string_hashes
 from tests.features import sample_shop as shop
 from tests.features.rows import day
@@ -82,7 +83,7 @@ def test_a_pair_is_served_as_it_was_trained(spark: SparkSession, tmp_path: Path)
         texts[row["text_0"]] = True
     assert len(texts) == 6  # five items' vectors, and none
     pairs = [(f"u{u}", f"i{n}") for u in range(7) for n in range(6)]
-    candidates = spark.createDataFrame(pairs, "user_id string, item_id string")
+    candidates = frame_of(spark, pairs, "user_id string, item_id string")
     (tmp_path / "loads").mkdir()
     columns = [f"c{n}" for n in range(len(names) + 2)]
     served = lists(spark, candidates, encoding, Load(tmp_path / "loads", seen), columns)
@@ -107,9 +108,7 @@ def test_scores_go_to_their_pairs_and_a_worker_loads_once(
 ) -> None:
     encoding = shop.draft()
     pairs = [(f"u{u}", f"i{n}") for u in range(3) for n in range(4) if (u + n) % 3]
-    candidates = spark.createDataFrame(
-        [*pairs, ("stranger", "i1")], "user_id string, item_id string"
-    )
+    candidates = frame_of(spark, [*pairs, ("stranger", "i1")], "user_id string, item_id string")
     load = Load(tmp_path, first_id)
     for frame, at_once in ((candidates, 1000), (candidates.repartition(3, "item_id"), 3)):
         found = lists(spark, frame, encoding, load, ["click", "cart"], at_once).collect()
@@ -132,7 +131,7 @@ def named(rows: Rows) -> list[list[str]]:
 def test_names_go_to_their_pairs(spark: SparkSession, tmp_path: Path) -> None:
     pairs = [(f"u{u}", f"i{n}") for u in range(3) for n in range(4) if (u + n) % 3]
     found = explained(
-        spark.createDataFrame([*pairs, ("stranger", "i1")], "user_id string, item_id string"),
+        frame_of(spark, [*pairs, ("stranger", "i1")], "user_id string, item_id string"),
         shop.user_rows(spark).where(f"ds = date'{day(5)}'"),
         shop.item_rows(spark).where(f"ds = date'{day(5)}'"),
         shop.neighbours(spark),
@@ -151,7 +150,7 @@ def test_names_go_to_their_pairs(spark: SparkSession, tmp_path: Path) -> None:
 
 def test_without_items_or_neighbours_all_is_unknown(spark: SparkSession, tmp_path: Path) -> None:
     found = scored(
-        spark.createDataFrame([("u1", "i1")], "user_id string, item_id string"),
+        frame_of(spark, [("u1", "i1")], "user_id string, item_id string"),
         shop.user_rows(spark).where("false"),
         shop.item_rows(spark).where("false"),
         shop.neighbours(spark).where("false"),

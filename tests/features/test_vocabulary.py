@@ -7,6 +7,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from nightshelf.features.vocabulary import Vocabulary, grown, shares
+from nightshelf.literals import frame_of
 from nightshelf.tables import VOCABULARIES
 from tests.conftest import Frame
 
@@ -16,7 +17,7 @@ ONE, TWO = date(2026, 11, 1), date(2026, 11, 2)
 
 def test_ids_are_kept_and_added_behind(spark: SparkSession, frame: Frame) -> None:
     counts = [("brand", "b", 5), ("brand", "a", 5), ("brand", "c", 9), ("brand", "rare", 1)]
-    none = spark.createDataFrame([], VOCABULARIES.schema)
+    none = frame_of(spark, [], VOCABULARIES.schema)
     first = none.transform(
         lambda known: grown(
             known, frame(VALUES, [*counts, ("item_id", "x", 2)]), min_count=2, buckets=4, ds=ONE

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 from nightshelf.config import ItemSource, UserSource
 from nightshelf.ingest.catalogue import deliver_items, deliver_users
 from nightshelf.ingest.sources import Reader
+from nightshelf.literals import frame_of
 from nightshelf.tables.as_of import changes, items_as_of
 
 DS = date(2026, 11, 24)
@@ -25,7 +26,7 @@ def test_a_day_s_items_hold_from_that_day_on(
         "2026-11-25": ("a", 60.0, 9, True),
     }
     for day, row in snapshots.items():
-        rows = spark.createDataFrame([row], "item string, price double, stock int, gone boolean")
+        rows = frame_of(spark, [row], "item string, price double, stock int, gone boolean")
         rows.write.format(form).option("header", "true").save(str(tmp_path / f"our items {day}"))
     source = ItemSource(
         format=form, path="our items {ds}", columns=ITEM_FIELDS, options={"header": "true"}

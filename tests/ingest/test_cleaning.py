@@ -11,6 +11,7 @@ from nightshelf.config import EventSource, IngestConfig
 from nightshelf.ingest.cleaning import in_window, judged, with_sessions
 from nightshelf.ingest.mapping import mapped_events
 from nightshelf.ingest.returns import without_returns
+from nightshelf.literals import frame_of
 
 DS = date(2026, 11, 24)
 NOON = "2026-11-24 12:00:00"
@@ -36,7 +37,7 @@ def raw(spark: SparkSession, *rows: dict[str, str | None]) -> DataFrame:
     full = [tuple({**good, **row}.get(name) for name in NAMES) for row in rows]
     schema = ", ".join(f"{name} string" for name in NAMES)
     told = {"_source_file": F.lit("log.csv"), "_source_day": F.lit(DS)}
-    return spark.createDataFrame(full, schema).withColumns(told)
+    return frame_of(spark, full, schema).withColumns(told)
 
 
 def reasons(spark: SparkSession, *rows: dict[str, str | None], **config: Any) -> list[str | None]:
@@ -214,7 +215,8 @@ def test_returns_agree_with_a_stack_of_purchases(spark: SparkSession) -> None:
 
 
 def test_sessions_start_after_a_pause_and_at_midnight(spark: SparkSession) -> None:
-    rows = spark.createDataFrame(
+    rows = frame_of(
+        spark,
         [
             ("u", datetime(2026, 11, 24, 10, 0), "a", None, DS),
             ("u", datetime(2026, 11, 24, 10, 30), "b", None, DS),

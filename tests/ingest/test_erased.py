@@ -10,6 +10,7 @@ from nightshelf.config import EventSource, PrivacyConfig
 from nightshelf.ingest.erased import digest_of, told_of, told_unread
 from nightshelf.ingest.mapping import mapped_events
 from nightshelf.ingest.pseudonyms import pseudonym_of, pseudonymiser
+from nightshelf.literals import frame_of
 
 ROWS = [
     ("7.0", "de", "a"), ("7", "fr", "b"), ("70", "de", "c"), ("shop_7", "de", "d"),
@@ -37,7 +38,7 @@ OTHER = EventSource(
 
 def refused_of(spark: SparkSession, user: Any, known: str, privacy: PrivacyConfig) -> str:
     """The items of the rows that tell of the user, in order."""
-    rows = spark.createDataFrame(ROWS, "`own.id` string, shop string, item string")
+    rows = frame_of(spark, ROWS, "`own.id` string, shop string, item string")
     told = {"_source_file": F.lit("log.csv"), "_source_day": F.lit(None).cast("date")}
     mapped = mapped_events(source(user), pseudonymiser(privacy))
     refused = rows.withColumns(told).transform(mapped)
@@ -69,13 +70,14 @@ def test_where_ids_are_pseudonyms_the_row_holds_nothing_else(
 
 
 def test_a_row_that_is_no_json_tells_of_no_one(spark: SparkSession) -> None:
-    rows = spark.createDataFrame([(None,), ("7",), ('{"user": null}',)], "raw string")
+    rows = frame_of(spark, [(None,), ("7",), ('{"user": null}',)], "raw string")
     found = rows.select(told_of([digest_of("7")], [source("user")]).alias("told")).collect()
     assert [row["told"] for row in found] == [False] * 3
 
 
 def test_a_row_that_cannot_be_read_keeps_no_text(spark: SparkSession) -> None:
-    rows = spark.createDataFrame(
+    rows = frame_of(
+        spark,
         [("1", "2026-11-24", None), ('"7,a', None, '"7,a'), ("b", "7", "b,7,1")],
         "user string, item string, _corrupt_record string",
     )
@@ -89,5 +91,5 @@ def test_a_row_that_cannot_be_read_keeps_no_text(spark: SparkSession) -> None:
 
 def test_texts_that_were_kept_once_are_found(spark: SparkSession) -> None:
     kept = [("malformed", '{"a": "7,b"}'), ("malformed", None), ("future", "{}")]
-    rows = spark.createDataFrame(kept, "reason_code string, raw string")
+    rows = frame_of(spark, kept, "reason_code string, raw string")
     assert [row[0] for row in rows.select(told_unread()).collect()] == [True, False, False]

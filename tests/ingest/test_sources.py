@@ -12,6 +12,7 @@ from nightshelf.config import ColumnSpec, FileSource, JoinedSpec
 from nightshelf.errors import DataQualityError, MissingInputError
 from nightshelf.ingest.references import value
 from nightshelf.ingest.sources import CORRUPT, Reader
+from nightshelf.literals import frame_of
 from nightshelf.runs.failures import explained
 
 DS = date(2026, 11, 24)
@@ -165,7 +166,7 @@ def test_a_truncated_file_is_named(
 
 
 def test_columns_joined(spark: SparkSession) -> None:
-    rows = spark.createDataFrame([("a", 1), ("a", None)], "x string, y int")
+    rows = frame_of(spark, [("a", 1), ("a", None)], "x string, y int")
     told = rows.select(value(JoinedSpec(join=("x", "y"), by="-")).alias("z")).collect()
     assert [row["z"] for row in told] == ["a-1", None]
 
@@ -184,5 +185,5 @@ def test_columns_joined(spark: SparkSession) -> None:
 def test_parts_of_columns(
     spark: SparkSession, spec: ColumnSpec, given: str, expected: str | None
 ) -> None:
-    row = spark.createDataFrame([(given,)], "x string").select(value(spec).alias("y")).collect()[0]
+    row = frame_of(spark, [(given,)], "x string").select(value(spec).alias("y")).collect()[0]
     assert row["y"] == expected

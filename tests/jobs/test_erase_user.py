@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from nightshelf.ingest.erased import digest_of
+from nightshelf.literals import frame_of
 from nightshelf.report.page import Page, Section, Shopper, rendered
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
@@ -152,10 +153,10 @@ def test_what_only_they_wrote_goes_with_them(invoke: Invoke, nights: Shop) -> No
         store.append_row((review[0], "a model", 0.5, {}, day), REVIEW_SCORES)
     typed = {"jane doe": "jane doe", "doe jane": "jane doe", "shoes": "shoes"}
     queries = [(query, asked, query.split(), 1, day) for query, asked in typed.items()]
-    store.append(spark.createDataFrame(queries, SEARCH_QUERIES.schema), SEARCH_QUERIES)
+    store.append(frame_of(spark, queries, SEARCH_QUERIES.schema), SEARCH_QUERIES)
     results = [(query, "all", 1, "i1", 1.0, "it is", "bm25", "a run", day) for query in typed]
     for table in (GOLD_SEARCH_RESULTS, SERVING_SEARCH_RESULTS):
-        store.append(spark.createDataFrame(results, table.schema), table)
+        store.append(frame_of(spark, results, table.schema), table)
 
     conf = ("--conf-file", nights.conf, "--ds", "2026-11-24")
     ended = invoke("erase_user", *conf, "--user", WHO)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightshelf.jobs import maintain as maintain_job
+from nightshelf.literals import frame_of
 from nightshelf.tables import (
     CUSTOMERS,
     GOLD_RECOMMENDATIONS,
@@ -76,10 +77,10 @@ def days_of(shop: Shop, table: Table) -> list[tuple[str, str]]:
 def test_of_users_what_was_told_last_stays(invoke: Invoke, shop: Shop) -> None:
     for day, users in ((1, "ab"), (2, "abc"), (18, "a"), (20, "ad"), (24, "a")):
         told = [(user, None, None, date(2026, 11, day)) for user in users]
-        rows = shop.spark.createDataFrame(told, SILVER_USERS.schema)
+        rows = frame_of(shop.spark, told, SILVER_USERS.schema)
         shop.store.publish(rows, SILVER_USERS, date(2026, 11, day))
         known = [(u, 0, 1, None, 1, 1, None, "new", None, date(2026, 11, day)) for u in users]
-        rows = shop.spark.createDataFrame(known, CUSTOMERS.schema)
+        rows = frame_of(shop.spark, known, CUSTOMERS.schema)
         shop.store.publish(rows, CUSTOMERS, date(2026, 11, day))
     manifest = shop.store.last_manifest(SILVER_USERS)
     conf = ("--conf-file", shop.conf, "--ds", "2026-11-24", *KEEP_ONE)
@@ -148,7 +149,7 @@ def test_models_in_use_stay(invoke: Invoke, shop: Shop) -> None:
         told = row(name, 1, "promoted", f"models/{folder}", 0.7)
         at = datetime(day.year, day.month, day.day, 23)
         rows.append((*told[:2], day, *told[3:6], at, *told[7:]))
-    shop.store.append(shop.spark.createDataFrame(rows, OPS_MODELS.schema), OPS_MODELS)
+    shop.store.append(frame_of(shop.spark, rows, OPS_MODELS.schema), OPS_MODELS)
     backfilled = ("training/2026-09-10", "models/2026-09-10-eeeeeeeeeeee")
     for folder in backfilled:
         (warehouse / folder).mkdir()

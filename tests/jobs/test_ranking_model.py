@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 from nightshelf.config import load
 from nightshelf.errors import MissingInputError, RetryLaterError
 from nightshelf.jobs import ranking_model, search_model, two_towers
+from nightshelf.literals import frame_of
 from nightshelf.tables import ITEM_FEATURES, USER_FEATURES
 from tests.features import sample_shop as shop
 from tests.features.rows import day, item_row
@@ -19,7 +20,7 @@ DS = day(5)
 def a_night(spark: SparkSession, key: str) -> Any:
     """A run of a night whose items have vectors of that key."""
     rows = [item_row("i1", 5), item_row("i2", 5, vectors={key: [0.5, 1.0]})]
-    items = spark.createDataFrame(rows, ITEM_FEATURES.schema)
+    items = frame_of(spark, rows, ITEM_FEATURES.schema)
     return SimpleNamespace(
         config=load(None),
         ds=DS,

@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import Row
 
 from nightshelf.jobs import rollback as rollback_job
+from nightshelf.literals import frame_of
 from nightshelf.ranking.registry import in_use
 from nightshelf.tables import (
     GOLD_RECOMMENDATIONS,
@@ -40,7 +41,7 @@ def models(shop: Shop) -> Shop:
         row(OTHER, 23, "refused", str(shop.folder / "warehouse" / "gone"), 0.6),
         row(SECOND, 24, "promoted", str(shop.folder / "warehouse" / "models" / SECOND), 0.7234),
     ]
-    shop.store.append(shop.spark.createDataFrame(rows, OPS_MODELS.schema), OPS_MODELS)
+    shop.store.append(frame_of(shop.spark, rows, OPS_MODELS.schema), OPS_MODELS)
     return shop
 
 
@@ -87,7 +88,7 @@ def test_a_text_model_is_in_use_again(invoke: Invoke, models: Shop) -> None:
         (folder / name).write_text("{}")
     told = list(row("text_cross-2026-11-23-dd", 23, "refused", "models/judge", 0.6))
     told[3] = "text_cross"
-    rows = models.spark.createDataFrame([tuple(told)], OPS_MODELS.schema)
+    rows = frame_of(models.spark, [tuple(told)], OPS_MODELS.schema)
     models.store.append(rows, OPS_MODELS)
     assert rollback(invoke, models, 24, "--model", "text_cross-2026-11-23-dd").code == 0
     store = models.store.read(OPS_MODELS)

@@ -14,6 +14,7 @@ from nightshelf.jobs.past_runs import last_runs, why_not
 from nightshelf.jobs.sections.behaviour import came_back, shoppers_do
 from nightshelf.jobs.sections.moved import what_moved
 from nightshelf.jobs.sections.nights import data_in, gates, steps
+from nightshelf.literals import frame_of
 from nightshelf.report.page import Note, Section, Table
 from nightshelf.tables import DRIFT, OPS_JOB_RUNS, QUARANTINE_EVENTS, SILVER_EVENTS
 from nightshelf.tables import Table as Contract
@@ -73,7 +74,7 @@ def test_a_night_that_was_held_and_mended_is_told_as_mended(
     ]
 
     def night(rows: list[Any]) -> Any:
-        return night_of({OPS_JOB_RUNS: spark.createDataFrame(rows, JOB_RUNS)})
+        return night_of({OPS_JOB_RUNS: frame_of(spark, rows, JOB_RUNS)})
 
     held, mended = night(told[:5]), night(told)
     assert notes(gates(held), alarms=True) == [f"2026-11-24, check_drift: {HELD}"]
@@ -92,7 +93,7 @@ def test_lists_of_an_earlier_day_that_have_fallen_are_told_in_the_night_that_jud
     fallen = ended(1, "evaluate", "failed", 65, "a fall")
     judged = DS - timedelta(days=Config().evaluate.horizon_days)
     rows = [(*fallen[:2], judged, *fallen[3:])]
-    night = night_of({OPS_JOB_RUNS: spark.createDataFrame(rows, JOB_RUNS)})
+    night = night_of({OPS_JOB_RUNS: frame_of(spark, rows, JOB_RUNS)})
     assert notes(gates(night), alarms=True) == ["2026-11-17, evaluate: a fall"]
 
 
@@ -123,8 +124,8 @@ def test_a_night_whose_events_were_not_let_in_says_so(
     before = date(2026, 11, 23)
     night = night_of(
         {
-            SILVER_EVENTS: spark.createDataFrame([(before, "click")], EVENTS),
-            QUARANTINE_EVENTS: spark.createDataFrame([(before, "robot")], REFUSED),
+            SILVER_EVENTS: frame_of(spark, [(before, "click")], EVENTS),
+            QUARANTINE_EVENTS: frame_of(spark, [(before, "robot")], REFUSED),
         }
     )
     assert notes(data_in(night, ran("ingest", "failed", "too many are faulty")), alarms=True) == [
@@ -162,8 +163,8 @@ def test_faults_of_all_history_are_no_share_of_the_day(
     }
     night = night_of(
         {
-            SILVER_EVENTS: spark.createDataFrame([(DS, "view")] * 3, EVENTS),
-            QUARANTINE_EVENTS: spark.createDataFrame(refused, REFUSED),
+            SILVER_EVENTS: frame_of(spark, [(DS, "view")] * 3, EVENTS),
+            QUARANTINE_EVENTS: frame_of(spark, refused, REFUSED),
         },
         sources={"root": "shop", "events": source},
     )
@@ -194,7 +195,7 @@ def test_a_first_night_says_that_features_were_not_compared(
         "now long, limit_value double, values array<string>"
     )
     told = (DS, "events", "click", "change", 0.0, 5, 5, None, None)
-    night = night_of({DRIFT: spark.createDataFrame([told], schema)})
+    night = night_of({DRIFT: frame_of(spark, [told], schema)})
     last = ran("build_features", "done")
     assert notes(what_moved(night, last)) == ["Features were not compared. No earlier day has any."]
     assert notes(what_moved(night, ran("build_features", "failed", "no room"))) == [

@@ -10,6 +10,7 @@ import pytest
 
 from nightshelf.errors import DataQualityError
 from nightshelf.jobs import build_features, build_samples, check_drift, nightly
+from nightshelf.literals import frame_of
 from nightshelf.runs import Job
 from nightshelf.runs.record import Outcome
 from nightshelf.tables import OPS_JOB_RUNS, USER_FEATURES
@@ -118,7 +119,7 @@ def test_only_what_was_done_mends_a_failure(invoke: Invoke, shop: Shop) -> None:
         row("ingest", 1, "failed"), row("ingest", 2, "done"),
         row("train_ctr", 1, "failed"), row("train_ctr", 2, "skipped"),
     ]  # fmt: skip
-    shop.store.append(shop.spark.createDataFrame(rows, OPS_JOB_RUNS.schema), OPS_JOB_RUNS)
+    shop.store.append(frame_of(shop.spark, rows, OPS_JOB_RUNS.schema), OPS_JOB_RUNS)
     told = json.loads(invoke("status", "--conf-file", shop.conf, *DS, "--json").out)
     mended = {row["job"]: row["repaired"] for row in told["failures"]}
     assert mended == {"recommend": False, "ingest": True, "train_ctr": False}

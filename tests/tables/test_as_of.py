@@ -5,6 +5,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from nightshelf.literals import frame_of
 from nightshelf.tables import SILVER_ITEMS
 from nightshelf.tables.as_of import items_as_of, since_first_event
 
@@ -17,7 +18,8 @@ def row(item: str, day: date, **told: Any) -> tuple[Any, ...]:
 
 
 def test_the_newest_value_of_each_column_up_to_the_day(spark: SparkSession) -> None:
-    items = spark.createDataFrame(
+    items = frame_of(
+        spark,
         [
             row("a", D[0], title="A", price=1.0, attributes={"x": "1", "y": "1"}),
             row("a", D[2], price=2.0, attributes={"y": "2", "z": "2"}),
@@ -31,8 +33,8 @@ def test_the_newest_value_of_each_column_up_to_the_day(spark: SparkSession) -> N
 
 
 def test_what_is_on_sale_the_day_after(spark: SparkSession) -> None:
-    items = spark.createDataFrame(
-        [
+    items = frame_of(
+        spark, [
             row("plain", D[0]),
             row("in stock", D[0], stock=3),
             row("sold out", D[0], stock=3), row("sold out", D[2], stock=0),
@@ -48,12 +50,13 @@ def test_what_is_on_sale_the_day_after(spark: SparkSession) -> None:
 
 
 def test_a_catalogue_told_late_is_dated_back_to_the_first_event(spark: SparkSession) -> None:
-    items = spark.createDataFrame(
+    items = frame_of(
+        spark,
         [("a", 1.0, D[2]), ("a", 2.0, D[4]), ("b", 3.0, D[2]), ("c", 4.0, D[2])],
         "item_id string, price double, ds date",
     )
-    events = spark.createDataFrame(
-        [("a", D[1]), ("a", D[0]), ("b", D[3]), (None, D[0])], "item_id string, ds date"
+    events = frame_of(
+        spark, [("a", D[1]), ("a", D[0]), ("b", D[3]), (None, D[0])], "item_id string, ds date"
     )
     found = items.transform(since_first_event(events)).collect()
     assert sorted(map(tuple, found)) == [

@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
+from nightshelf.literals import frame_of
 from nightshelf.tables import ITEM_NEIGHBOURS, Store, erasing
 from nightshelf.tables.commits import ROWS_BY_DAY
 from tests.tables.test_store import MONDAY, TUESDAY, neighbours, row
@@ -61,7 +62,7 @@ def test_what_is_left_is_told_as_before(published: Store, logged: str) -> None:
 
 def publish(spark: SparkSession, store: Store, day: date, items: str) -> None:
     rows = [(item, 1, "other", 0.5, 3, day) for item in items]
-    store.publish(spark.createDataFrame(rows, ITEM_NEIGHBOURS.schema), ITEM_NEIGHBOURS, day)
+    store.publish(frame_of(spark, rows, ITEM_NEIGHBOURS.schema), ITEM_NEIGHBOURS, day)
 
 
 @pytest.mark.long

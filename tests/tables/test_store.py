@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from nightshelf.config import WarehouseConfig
 from nightshelf.errors import ConfigError, DataQualityError, MissingInputError
+from nightshelf.literals import frame_of
 from nightshelf.tables import (
     ITEM_NEIGHBOURS,
     OPS_ERASED_USERS,
@@ -24,7 +25,7 @@ MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 
 
 def neighbours(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
-    return spark.createDataFrame(list(rows), ITEM_NEIGHBOURS.schema)
+    return frame_of(spark, list(rows), ITEM_NEIGHBOURS.schema)
 
 
 def row(item: str, ds: date, similarity: float = 0.5, rank: int = 1) -> tuple[Any, ...]:
@@ -94,7 +95,7 @@ def test_other_columns_than_the_contract_are_refused(spark: SparkSession, store:
 
 
 def test_an_empty_list_is_never_published(spark: SparkSession, store: Store) -> None:
-    empty = spark.createDataFrame([], SERVING_RECOMMENDATIONS.schema)
+    empty = frame_of(spark, [], SERVING_RECOMMENDATIONS.schema)
     with pytest.raises(DataQualityError, match="an empty result is never published"):
         store.publish(empty, SERVING_RECOMMENDATIONS, MONDAY)
 
@@ -111,7 +112,7 @@ def test_readers_get_what_an_earlier_release_promised_otherwise(
     for table, score in ((narrow, 0.4), (SERVING_RECOMMENDATIONS, 0.9), (narrow, 0.3)):
         told = {"rank": 1, "score": score, "ds": MONDAY, "features": None}
         values = [told.get(c.name, "x") for c in columns]
-        frame = spark.createDataFrame([values], table.schema)
+        frame = frame_of(spark, [values], table.schema)
         assert store.publish(frame, table, MONDAY) == 1
         store.versions.clear()
         assert [row["score"] for row in store.read(table).collect()] == [score]
@@ -215,7 +216,7 @@ def test_digest_knows_rows_and_schema_but_not_order_or_run(
 
     def digest(rows: list[tuple[Any, ...]]) -> str:
         schema = SERVING_RECOMMENDATIONS.schema
-        store.publish(spark.createDataFrame(rows, schema), SERVING_RECOMMENDATIONS, MONDAY)
+        store.publish(frame_of(spark, rows, schema), SERVING_RECOMMENDATIONS, MONDAY)
         return Store(spark, store.config, "reader").digest(SERVING_RECOMMENDATIONS)
 
     first = digest(rows)
@@ -263,7 +264,7 @@ def test_ranges_are_published_a_file_each(
     ends = sorted((min(items), max(items)) for items in held.values())
     assert ends[0][1] < ends[1][0]
     assert all(items == sorted(items) for items in held.values())
-    nothing = spark.createDataFrame([], ITEM_NEIGHBOURS.schema)
+    nothing = frame_of(spark, [], ITEM_NEIGHBOURS.schema)
     assert store.publish(nothing, ITEM_NEIGHBOURS, TUESDAY, in_ranges=True) == 0
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from nightshelf.literals import frame_of
 from nightshelf.tables import SILVER_REVIEWS, Store
 from nightshelf.tables.upkeep import keep_up
 
@@ -18,7 +19,7 @@ def test_who_published_is_told_however_often_a_table_is_kept_up(
     for n in range(6):
         day = FIRST + timedelta(days=n)
         told = [(f"r{n}", "i1", "u1", datetime(day.year, day.month, day.day), 5.0, "good", day)]
-        store.publish(spark.createDataFrame(told, SILVER_REVIEWS.schema), SILVER_REVIEWS, day)
+        store.publish(frame_of(spark, told, SILVER_REVIEWS.schema), SILVER_REVIEWS, day)
     before = store.last_manifest(SILVER_REVIEWS)
     assert before["ds"] == "2026-11-25"
     late = Store(spark, store.config, "run-2")

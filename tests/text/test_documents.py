@@ -4,6 +4,7 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
+from nightshelf.literals import frame_of
 from nightshelf.tables import SILVER_ITEMS
 from nightshelf.text.documents import cleaned, item_texts
 from tests.features.shop import item
@@ -21,7 +22,7 @@ def test_a_row_a_day_on_which_the_text_changed(spark: SparkSession) -> None:
     ]
     columns = SILVER_ITEMS.schema.names
     rows = [tuple(row.get(name) for name in columns) for row in told]
-    found = spark.createDataFrame(rows, SILVER_ITEMS.schema).transform(item_texts()).collect()
+    found = frame_of(spark, rows, SILVER_ITEMS.schema).transform(item_texts()).collect()
     assert {(row["item_id"], row["ds"]): row["text"] for row in found} == {
         ("a", DAY_1): "Blue mug\nAlden",
         ("a", DAY_3): "Blue mug\nAlden\nHome > Kitchen",

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from nightshelf.literals import frame_of
 from nightshelf.text.reviews import PRAISE_LETTERS, opinions, praise
 
 SCHEMA = (
@@ -31,7 +32,7 @@ def said(spark: SparkSession) -> DataFrame:
         (f"r{n}", item, march(day), datetime(2026, 3, day, hour, tzinfo=UTC), *rest)
         for n, (item, day, hour, *rest) in enumerate(told)
     ]
-    return spark.createDataFrame(rows, SCHEMA)
+    return frame_of(spark, rows, SCHEMA)
 
 
 def test_means_begin_with_the_shops(said: DataFrame) -> None:

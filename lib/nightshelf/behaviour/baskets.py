@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import EVENT_TYPE, ITEM, SESSION, USER
 from nightshelf.config import BehaviourConfig
+from nightshelf.literals import frame_of
 
 LARGEST: Final = 12
 """Items of a basket that count: n items bought together a few times over are 2**n sets."""
@@ -49,7 +50,7 @@ def rules(together: DataFrame, config: BehaviourConfig) -> DataFrame:
     )
     least = max(config.basket_least, math.ceil(config.basket_share * count))
     if count < least:
-        return together.sparkSession.createDataFrame([], schema)
+        return frame_of(together.sparkSession, [], schema)
     least_share = (least - 0.5) / count  # Spark rounds up what it makes of it
     growth = FPGrowth(
         itemsCol="items", minSupport=least_share, minConfidence=config.basket_confidence

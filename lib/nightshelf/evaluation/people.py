@@ -25,6 +25,7 @@ from nightshelf.columns import (
 from nightshelf.evaluation.facts import Facts
 from nightshelf.evaluation.judged import Judged, Known, Logged
 from nightshelf.evaluation.list_metrics import Ratio
+from nightshelf.literals import frame_of
 from nightshelf.parts import Part
 
 BUCKETS: Final = 1_000
@@ -67,9 +68,7 @@ class Outcomes:
             ),
         ]
         spark = self.wanted.sparkSession
-        return [
-            spark.createDataFrame([], schema) if frame is None else frame for schema, frame in told
-        ]
+        return [frame_of(spark, [], schema) if frame is None else frame for schema, frame in told]
 
 
 class People:

@@ -16,6 +16,7 @@ from nightshelf.columns import SCORE, SEGMENT, SOURCE, WEIGHT, Transform
 from nightshelf.evaluation.figures import SCORED
 from nightshelf.evaluation.intervals import SCHEMA, Buckets, bounds, nullable
 from nightshelf.evaluation.people import ALL
+from nightshelf.literals import frame_of
 from nightshelf.metrics import calibration, losses, metrics, roc_points
 
 LABEL: Final = "label"
@@ -54,7 +55,7 @@ def score_means(replicates: int, unfit: str | None) -> Transform:
 
     def transform(rows: DataFrame) -> DataFrame:
         # A row that weighs nothing, so that there is a segment to tell of.
-        empty = rows.sparkSession.createDataFrame([(ALL, 0, 0.0, 0.0, 0.0)], SCORED)
+        empty = frame_of(rows.sparkSession, [(ALL, 0, 0.0, 0.0, 0.0)], SCORED)
         return rows.unionByName(empty).groupBy(SEGMENT).applyInArrow(task, SCHEMA)
 
     return transform

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import DS
 from nightshelf.errors import DataQualityError
+from nightshelf.literals import frame_of
 from nightshelf.placement import part_keys
 
 BUCKETS = 4_096
@@ -75,8 +76,8 @@ def dealt(
         deal(split, totals.get(split, 0), rows_a_group, ranks)
         for split in ("train", "valid", "test")
     ]
-    before = samples.sparkSession.createDataFrame(
-        starts, f"split string, {_BUCKET} bigint, {_BEFORE} bigint"
+    before = frame_of(
+        samples.sparkSession, starts, f"split string, {_BUCKET} bigint, {_BEFORE} bigint"
     )
     groups = F.coalesce(*(F.when(F.col("split") == d.split, d.groups) for d in deals))
     order = Window.partitionBy("split", _BUCKET).orderBy(_KEY, DS, "sample_id")

@@ -13,6 +13,7 @@ from nightshelf.columns import ASPECTS, MODEL_ID, RATING, REVIEW, SENTIMENT
 from nightshelf.config import Config
 from nightshelf.errors import DataQualityError
 from nightshelf.learning.storage import Folder
+from nightshelf.literals import frame_of
 from nightshelf.runs import Run
 from nightshelf.tables import REVIEW_SCORES, SILVER_REVIEWS
 from nightshelf.text.earliest import learnt_from
@@ -70,7 +71,7 @@ def _made_of(config: Config) -> list[object]:
 def known_scores(run: Run, model: OpinionModel, until: date) -> DataFrame:
     """[review_id, sentiment, aspects] by the model, made up to a day, each review once."""
     if run.store.version(REVIEW_SCORES) is None:
-        return run.spark.createDataFrame([], REVIEW_SCORES.schema).select(*_SAID)
+        return frame_of(run.spark, [], REVIEW_SCORES.schema).select(*_SAID)
     made = run.read(REVIEW_SCORES, until=until).where(F.col(MODEL_ID) == model.model_id)
     # Days that were made again may hold a review twice.
     return made.select(*_SAID).dropDuplicates([REVIEW])

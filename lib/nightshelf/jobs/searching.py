@@ -27,6 +27,7 @@ from nightshelf.columns import (
 from nightshelf.errors import MissingInputError
 from nightshelf.jobs.search_model import search_judge
 from nightshelf.jobs.texts import current_texts, known_texts, known_vectors, text_model
+from nightshelf.literals import frame_of
 from nightshelf.runs import Run
 from nightshelf.search import results, segments
 from nightshelf.search.index import Weighing
@@ -183,7 +184,7 @@ def ask(run: Run, typed: str, segment: str = segments.EVERYONE) -> list[Row]:
     gets. Raises MissingInputError where ds has no index.
     """
     with searching(run) as made:
-        one = run.spark.createDataFrame([(typed,)], f"{QUERY} string").transform(given)
+        one = frame_of(run.spark, [(typed,)], f"{QUERY} string").transform(given)
         queries = one.transform(meant(run, run.read(SEARCH_WORDS, on=run.ds)))
         found = made.results(queries).where(F.col(SEGMENT).isin(segment, segments.EVERYONE))
         rows = found.orderBy(RANK).collect()
@@ -194,7 +195,7 @@ def ask(run: Run, typed: str, segment: str = segments.EVERYONE) -> list[Row]:
 def _clicks(run: Run) -> DataFrame:
     """[item_id, click_through]: corrected for positions, as shares of what is expected of them."""
     if not run.store.has(ITEM_FEATURES, run.ds):
-        return run.spark.createDataFrame([], f"{ITEM} string, {results.CLICK} double")
+        return frame_of(run.spark, [], f"{ITEM} string, {results.CLICK} double")
     told = F.col(NUMBERS)[results.CLICK].alias(results.CLICK)
     return run.read(ITEM_FEATURES, on=run.ds).select(ITEM, told)
 

@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import functions as F
 
 from nightshelf.columns import DELISTED, ITEM, NEW_USER, USER
+from nightshelf.literals import frame_of
 from nightshelf.ranking.recommend import Ingredients, Shop, ingredients
 from nightshelf.runs import Run
 from nightshelf.tables import SILVER_EVENTS, SILVER_ITEMS, SILVER_USERS
@@ -21,9 +22,7 @@ def shop_as_of(run: Run, ds: date) -> Shop:
     items = told.join(seen, ITEM, "full").withColumn(
         "available", F.coalesce("available", F.lit(True))
     )
-    users = run.spark.createDataFrame([(NEW_USER,)], f"{USER} string").unionByName(
-        events.select(USER)
-    )
+    users = frame_of(run.spark, [(NEW_USER,)], f"{USER} string").unionByName(events.select(USER))
     if run.store.version(SILVER_USERS) is not None:
         users = users.unionByName(run.read(SILVER_USERS, until=ds).select(USER))
     return Shop(

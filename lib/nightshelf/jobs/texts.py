@@ -11,6 +11,7 @@ from nightshelf.errors import ConfigError
 from nightshelf.features.item_features import Texts
 from nightshelf.jobs.features import known_items
 from nightshelf.jobs.reviews import item_praise
+from nightshelf.literals import frame_of
 from nightshelf.runs import Run
 from nightshelf.runs.logs import logger
 from nightshelf.tables import ITEM_TEXT, SILVER_ITEMS, TEXT_NEIGHBOURS
@@ -46,7 +47,7 @@ def known_texts(run: Run) -> DataFrame | None:
 def known_vectors(run: Run, model: TextModel, until: date) -> DataFrame:
     """[text_hash, vector] of the model, made up to a day, each text once."""
     if run.store.version(ITEM_TEXT) is None:
-        return run.spark.createDataFrame([], ITEM_TEXT.schema).select(TEXT_HASH, VECTOR)
+        return frame_of(run.spark, [], ITEM_TEXT.schema).select(TEXT_HASH, VECTOR)
     made = run.read(ITEM_TEXT, until=until).where(F.col(MODEL_ID) == model.model_id)
     # Days that were made again may hold a text twice.
     return made.groupBy(TEXT_HASH).agg(F.min_by(VECTOR, DS).alias(VECTOR))

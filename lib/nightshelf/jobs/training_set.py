@@ -30,6 +30,7 @@ from nightshelf.features.export import (
     with_moments,
 )
 from nightshelf.features.vocabulary import Vocabulary, grown, shares
+from nightshelf.literals import frame_of
 from nightshelf.runs import Run
 from nightshelf.tables import VOCABULARIES
 from nightshelf.tables.files import Files
@@ -123,11 +124,7 @@ def _vocabularies(run: Run, counts: DataFrame, rows: int) -> dict[str, Vocabular
     with run.store.locks.hold_in_turn(f"{VOCABULARIES.name}/ids"):
         run.store.versions.pop(VOCABULARIES.name, None)
         has_some = run.store.version(VOCABULARIES) is not None
-        known = (
-            run.read(VOCABULARIES)
-            if has_some
-            else run.spark.createDataFrame([], VOCABULARIES.schema)
-        )
+        known = run.read(VOCABULARIES) if has_some else frame_of(run.spark, [], VOCABULARIES.schema)
         ids = grown(
             known, counts, min_count=samples.min_count, buckets=samples.buckets, ds=run.ds
         ).persist()  # published, collected, and looked up in

@@ -24,6 +24,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.columns import ITEM, RANK, SCORE, USER, VECTOR, Transform
 from nightshelf.errors import ConfigError
+from nightshelf.literals import frame_of
 from nightshelf.retrieval.kernel import Ints, Longs, Singles, best_items
 from nightshelf.retrieval.vectors import check_columns, matrix, with_copies
 from nightshelf.sending import send
@@ -69,7 +70,7 @@ def nearest_items(
             for block in _blocks(items, items_at_once)
         ]
         if not lists:
-            return spark.createDataFrame([], _FOUND)
+            return frame_of(spark, [], _FOUND)
         return lists[0] if len(lists) == 1 else reduce(DataFrame.union, lists).transform(_best(n))
 
     return transform

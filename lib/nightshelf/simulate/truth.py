@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from nightshelf.config import SimulateConfig
 from nightshelf.exact import exact_sum
+from nightshelf.literals import frame_of
 from nightshelf.simulate import shoppers
 from nightshelf.simulate.blocks import as_dates, by_block, by_number
 from nightshelf.simulate.world import EXAMINATION, POSITIONS, Floats, world
@@ -56,7 +57,8 @@ def truth(spark: SparkSession, config: SimulateConfig, partitions: int) -> dict[
         "brand_tastes": _brand_tastes(spark, config, partitions),
         "users": _traits(spark, config),
         "items": _worth(spark, config),
-        "click_curve": spark.createDataFrame(
+        "click_curve": frame_of(
+            spark,
             [(p + 1, float(EXAMINATION[p])) for p in range(POSITIONS)],
             "position int, examination double",
         ),

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from nightshelf.literals import frame_of
 from nightshelf.tables.contract import STRING, Table
 from nightshelf.tables.files import literal
 
@@ -28,7 +29,7 @@ def contents(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     """
     nothing = F.lit(None)
     if not files:
-        return spark.createDataFrame([], _CONTENTS)
+        return frame_of(spark, [], _CONTENTS)
     if all(file.startswith(_LOCAL) for file in files):
         places = F.array(*(F.lit(file.removeprefix(_LOCAL)) for file in files))
         place = F.element_at(places, (F.col("id") + 1).cast("int"))

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from nightshelf.columns import DS
 from nightshelf.config import WarehouseConfig
 from nightshelf.errors import MissingInputError
+from nightshelf.literals import frame_of
 from nightshelf.tables.audit import audit, conform, with_optional
 from nightshelf.tables.commits import Commits
 from nightshelf.tables.contract import Table
@@ -251,7 +252,7 @@ class Store:
 
     def append_row(self, row: Sequence[Any], table: Table) -> None:
         """Adds one row, its values in the order of the columns, to a table of records."""
-        self.append(self.spark.createDataFrame([row], table.schema), table)
+        self.append(frame_of(self.spark, [row], table.schema), table)
 
     def _stage(self, frame: DataFrame, staging: str) -> None:
         """Computes the frame once, where no reader looks."""
