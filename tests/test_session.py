@@ -1,5 +1,6 @@
 """The session's Python workers."""
 
+import os
 import sys
 from collections.abc import Iterable
 from zipimport import zipimporter
@@ -26,6 +27,16 @@ def test_workers_look_into_no_archive_before_each_task(spark: SparkSession) -> N
 
     found = spark.range(1).mapInArrow(told, "path string").collect()
     assert [row["path"] for row in found] == [pyspark.__file__]
+
+
+def test_frames_and_rdds_share_a_daemon(spark: SparkSession) -> None:
+    def told(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        for _ in batches:
+            yield pa.RecordBatch.from_pydict({"daemon": [os.getppid()]})
+
+    of_frames = spark.range(1).mapInArrow(told, "daemon bigint").collect()
+    of_rdds = spark.sparkContext.range(1).map(lambda _: os.getppid()).collect()
+    assert [row["daemon"] for row in of_frames] == of_rdds
 
 
 def test_a_jvm_of_its_own_starts_them_by_the_librarys_daemon(
