@@ -31,7 +31,6 @@ from nightshelf.cf.user_based import Likeness, best_of_similar_users
 from nightshelf.columns import Transform
 from nightshelf.config import SparkConfig
 from nightshelf.evaluation.figures import user_metrics
-from nightshelf.literals import frame_of
 from nightshelf.session import build
 
 DATA = ROOT.parent / "shared" / "data"
@@ -144,7 +143,7 @@ def movielens_100k(spark: SparkSession, interactions: Path) -> dict[str, Any]:
     place = rows.groupby("user_id").cumcount()
     size = rows.groupby("user_id")["item_id"].transform("size")
     rows["is_test"] = place >= np.rint(0.75 * size)
-    told = frame_of(spark, rows)
+    told = spark.createDataFrame(rows)
     train = packed(told.where("NOT is_test"))
     test = told.where("is_test").select("user_id", "item_id").persist()
     models: dict[str, Transform] = {

@@ -42,7 +42,6 @@ from scipy.stats import spearmanr
 
 from nightshelf.config import SparkConfig, TextConfig
 from nightshelf.learning.distributed import Alone
-from nightshelf.literals import frame_of
 from nightshelf.search.index import Weighing, counted, index
 from nightshelf.search.terms import stemming, stems, words
 from nightshelf.session import build
@@ -89,7 +88,7 @@ def bm25(told: pd.DataFrame, test: pd.DataFrame) -> Scores:
     spark = build(SparkConfig(master="local[2]", driver_memory="4g"), "search bench")
     titles = told.drop_duplicates("product_uid")[["product_uid", "product_title"]].astype(str)
     titles.columns = pd.Index(["item_id", "title"])
-    items = frame_of(spark, titles)
+    items = spark.createDataFrame(titles)
     told_words = items.transform(counted(Weighing((("title", 1),), "english")))
     found = told_words.transform(index(1.2, 0.75)).toPandas()
     spark.stop()
