@@ -14,7 +14,6 @@ from pyspark.sql import DataFrame, SparkSession
 from threadpoolctl import threadpool_info
 
 from nightshelf.errors import ConfigError, DataQualityError
-from nightshelf.literals import frame_of
 from nightshelf.retrieval.exact import nearest_items
 from nightshelf.retrieval.kernel import best_items
 from nightshelf.retrieval.vectors import matrix
@@ -153,8 +152,8 @@ def rows_of(frame: Frame, parts: int, items_at_once: int) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def expected(spark: SparkSession) -> list[Any]:
-    return rows_of(lambda schema, rows: frame_of(spark, rows, schema), 1, 1000)
+def expected(frame: Frame) -> list[Any]:
+    return rows_of(frame, 1, 1000)
 
 
 def test_same_rows_for_any_partitions_and_blocks(frame: Frame, expected: list[Any]) -> None:

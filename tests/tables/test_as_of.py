@@ -34,7 +34,8 @@ def test_the_newest_value_of_each_column_up_to_the_day(spark: SparkSession) -> N
 
 def test_what_is_on_sale_the_day_after(spark: SparkSession) -> None:
     items = frame_of(
-        spark, [
+        spark,
+        [
             row("plain", D[0]),
             row("in stock", D[0], stock=3),
             row("sold out", D[0], stock=3), row("sold out", D[2], stock=0),

@@ -22,8 +22,13 @@ def _named(ref: ColumnRef) -> Sequence[str]:
 
 
 def named_column(name: str) -> Column:
-    """The source column of this very name, whatever letters it has."""
-    return F.col(f"`{name.replace('`', '``')}`")
+    """The source column of this very name."""
+    return F.col(quoted(name))
+
+
+def quoted(name: str) -> str:
+    """The name of a column as an expression or a DDL schema has it, whatever letters it has."""
+    return f"`{name.replace('`', '``')}`"
 
 
 def value(ref: ColumnRef, column: Callable[[str], Column] = named_column) -> Column:

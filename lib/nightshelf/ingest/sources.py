@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from nightshelf.config import FileSource, ItemSource, ReviewSource, UserSource
 from nightshelf.errors import DataQualityError, MissingInputError
 from nightshelf.ingest.day_paths import DAY, SOURCE_DAY, SOURCE_FILE, day_of, file_columns
-from nightshelf.ingest.references import column_names, named_column
+from nightshelf.ingest.references import column_names, named_column, quoted
 from nightshelf.tables.files import Files
 
 S = TypeVar("S", ItemSource, UserSource, ReviewSource)
@@ -175,7 +175,7 @@ class Reader:
             missing = [column for column in wanted if column not in columns]
             if missing:
                 raise _missing_column(name, missing[0], group[0], columns)
-            schema = ", ".join(f"`{c.replace('`', '``')}` STRING" for c in [*columns, CORRUPT])
+            schema = ", ".join(f"{quoted(c)} STRING" for c in [*columns, CORRUPT])
             frames.append(
                 self.spark.read.schema(schema)
                 .options(**options | asked)
